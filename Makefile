@@ -1,0 +1,35 @@
+# `make help` lists the targets. Nothing but Python 3.11 or 3.12 and Java 17 or 21 is needed.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+UV := $(shell command -v uv || echo .uv/bin/uv)
+RUN := $(UV) run --quiet --frozen
+
+.PHONY: help setup demo test test-all check clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## Install uv if it is missing, and the locked packages; check Java
+	@scripts/setup.sh "$(UV)"
+
+demo: setup ## Land real rides and an invented gym, build, and print the gold tables
+	@$(RUN) scripts/demo.sh
+
+test: setup ## Run all tests but the long ones
+	@$(RUN) pytest -m "not slow"
+
+test-all: setup ## Run all tests
+	@$(RUN) pytest
+
+check: setup ## Lint, types, SQL style, YAML, dbt's own checks
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+	@$(RUN) yamllint --strict .
+	@$(RUN) scripts/check_dbt.sh
+	@$(RUN) sqlfluff lint --disable-progress-bar models tests snapshots
+
+clean: ## Remove what builds and demos have made: data, logs, target
+	rm -rf data logs target

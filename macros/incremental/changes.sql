@@ -1,0 +1,36 @@
+{#
+  The rows of `relation` committed since this model last read it, as a subquery with a column
+  `_change_type` (insert, update_preimage, update_postimage, delete); all its rows, as inserts, when
+  the model is made anew or compared whole. Name the columns that you select: Spark cannot prune
+  a `select *` of a change feed under a semi join.
+#}
+{% macro changes(relation) %}
+    {%- set read = model_read() -%}
+    {%- do read.asked.append(input_name(relation)) -%}
+    {%- set input = read.inputs.get(input_name(relation)) -%}
+    {%- if not input -%}
+        (select *, 'insert' as _change_type from {{ relation }})
+    {%- elif read.mode != 'changes' -%}
+        (select *, 'insert' as _change_type from {{ relation }} version as of {{ input.to }})
+    {%- elif input.is_changed -%}
+        (select * from {{ change_feed(relation, input.from, input.to) }})
+    {%- else -%}
+        (select *, 'insert' as _change_type from {{ relation }} where false)
+    {%- endif -%}
+{% endmacro %}
+
+
+{# The change feed of a table after version `from` up to `to`, a table function. #}
+{% macro change_feed(relation, from, to) -%}
+    {%- set name = [relation.database, relation.schema, relation.identifier] | reject('none') | join('.') -%}
+    table_changes('{{ name }}', {{ from + 1 }}, {{ to }})
+{%- endmacro %}
+
+
+{# Whether `relation` has news for this model: false lets it leave out work for what stayed the same. #}
+{% macro has_changes(relation) %}
+    {% set read = model_read() %}
+    {% do read.asked.append(input_name(relation)) %}
+    {% set input = read.inputs.get(input_name(relation)) %}
+    {% do return(read.mode == 'changes' and input is not none and input.is_changed) %}
+{% endmacro %}

@@ -1,0 +1,44 @@
+{#
+  The newest commits of a Delta table, newest first, back to version `down_to` where the log still
+  has it: a list of {version, committed_at, operation, mode}. Asked once a run for each input, so
+  every model of a run sees the same version of it.
+#}
+{% macro commits(relation, down_to=none) %}
+    {% set known = run_state().commits %}
+    {% set name = input_name(relation) %}
+    {% if name not in known %}
+        {% do known.update({name: read_history(relation, 1)}) %}
+    {% endif %}
+    {% set newest = known[name][0].version %}
+    {% if down_to is not none and known[name][-1].version > down_to %}
+        {# Later commits than the first look are cut off: the run stays at the version it saw first. #}
+        {% set history = read_history(relation, newest - down_to + 50) | selectattr('version', 'le', newest) | list %}
+        {% do known.update({name: history}) %}
+    {% endif %}
+    {% do return(known[name]) %}
+{% endmacro %}
+
+
+{% macro read_history(relation, limit) %}
+    {% set found = [] %}
+    {% for row in run_query('describe history ' ~ relation ~ ' limit ' ~ limit).rows %}
+        {% do found.append({
+            'version': row['version'] | int,
+            'committed_at': row['timestamp'] | string,
+            'operation': row['operation'],
+            'appends': row['operation'] == 'STREAMING UPDATE'
+                or (row['operation'] == 'WRITE' and 'Append' in (row['operationParameters'] | string)),
+        }) %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+
+{# Commits that change no row. #}
+{% macro is_upkeep(commit) %}
+    {% do return(
+        commit.operation in ('OPTIMIZE', 'VACUUM START', 'VACUUM END', 'CREATE TABLE', 'REORG', 'CLUSTER BY')
+        or 'PROPERTIES' in commit.operation
+        or 'COLUMN' in commit.operation
+    ) %}
+{% endmacro %}

@@ -1,0 +1,27 @@
+{# A temporary view whose rows are computed once and kept until the run ends. #}
+{% macro keep_for_run(view, query) %}
+    {% do run_state().kept.append(view) %}
+    {% do adapter.dispatch('keep_for_run', 'fitness')(view, query) %}
+{% endmacro %}
+
+{% macro default__keep_for_run(view, query) %}
+    {% do run_query('drop view if exists ' ~ view) %}
+    {% do run_query('cache table ' ~ view ~ ' as ' ~ query) %}
+{% endmacro %}
+
+{# A SQL warehouse has no `cache table`: its views are computed at each use. #}
+{% macro databricks__keep_for_run(view, query) %}
+    {% do run_query('create or replace temporary view ' ~ view ~ ' as ' ~ query) %}
+{% endmacro %}
+
+
+{# At the end of a run: a process that goes on must not keep the rows. #}
+{% macro release_kept() %}
+    {% if target.type == 'spark' %}
+        {# The last first: a batch is a query of the slices before it. #}
+        {% for view in run_state().kept | reverse %}
+            {% do run_query('uncache table if exists ' ~ view) %}
+            {% do run_query('drop view if exists ' ~ view) %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}

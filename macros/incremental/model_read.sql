@@ -1,0 +1,135 @@
+{#
+  How the model at hand reads its inputs in this run, decided once, before its first line is written:
+    model   its name, `schema.table`
+    mode    'full'     the table is made anew from everything
+            'whole'    everything is read and compared with the table, row by row
+            'changes'  only what was committed since the watermarks is read
+    inputs  {name: {from, to, committed_at, is_changed}}: versions, `from` exclusive, `to` inclusive
+    logic   fingerprint of the model's code and the project's vars: another one means 'whole'
+#}
+{% macro model_read() %}
+    {% if not is_building() %}
+        {% do return({'mode': 'full', 'inputs': {}, 'asked': []}) %}
+    {% endif %}
+    {% set reads = run_state().reads %}
+    {% if model.unique_id not in reads %}
+        {% do reads.update({model.unique_id: plan_read()}) %}
+    {% endif %}
+    {% do return(reads[model.unique_id]) %}
+{% endmacro %}
+
+
+{% macro plan_read() %}
+    {% set name = input_name(this) %}
+    {% set marks = watermarks().get(name, {}) %}
+    {% set logic = local_md5(model.raw_code ~ tojson(used_vars(), sort_keys=true)) %}
+    {% set read = {'model': name, 'mode': 'changes' if is_incremental() else 'full', 'inputs': {}, 'logic': logic, 'asked': []} %}
+    {% set reasons = [] %}
+    {% for input, relation in watched_inputs().items() %}
+        {% set mark = marks.get(input) %}
+        {% set seen = readable_commits(relation, mark.version if mark else none) %}
+        {% do read.inputs.update({input: {
+            'from': mark.version if mark else none,
+            'to': seen[0].version,
+            'committed_at': seen[0].committed_at,
+            'is_changed': true,
+        }}) %}
+        {% if read.mode == 'changes' %}
+            {% set reason = why_whole(input, mark, seen, relation, logic) %}
+            {% if reason %}
+                {% do reasons.append(reason) %}
+            {% else %}
+                {% set since = seen | selectattr('version', 'gt', mark.version) | list %}
+                {% set data = [] %}
+                {% for commit in since if not is_upkeep(commit) %}{% do data.append(commit) %}{% endfor %}
+                {% do read.inputs[input].update({'is_changed': data | length > 0}) %}
+                {% set key = config.get('dimensions', {}).get(relation.identifier) %}
+                {% if data and key and has_lost_keys(relation, key, mark.version, seen[0].version) %}
+                    {% do reasons.append('rows of ' ~ input ~ ' are gone: what they admitted must go too') %}
+                {% endif %}
+            {% endif %}
+        {% endif %}
+    {% endfor %}
+    {% if not read.inputs %}
+        {# Made of nothing but its code: watched under a name of its own. #}
+        {% do read.inputs.update({'code': {'from': 0, 'to': 0, 'committed_at': '', 'is_changed': false}}) %}
+        {% if read.mode == 'changes' and marks.get('code', {}).get('logic') != logic %}
+            {% do reasons.append('its code or a var has changed') %}
+        {% endif %}
+    {% endif %}
+    {% if reasons %}
+        {% do read.update({'mode': 'whole'}) %}
+        {% do log(name ~ ': compared whole, because ' ~ reasons[0], info=true) %}
+    {% endif %}
+    {% do return(read) %}
+{% endmacro %}
+
+
+{#
+  Whether a key that admitted facts is no longer in its dimension. It happens only when bronze rows
+  are erased. A model names what admits its facts in the config `dimensions: {model: key column}`.
+#}
+{% macro has_lost_keys(relation, key, from, to) %}
+    {# Not a join: Delta cannot join a change feed with its own table. #}
+    {% do return(run_query(
+        'select 1 from ' ~ change_feed(relation, from, to) ~ " where _change_type = 'delete' and "
+        ~ key ~ ' not in (select ' ~ key ~ ' from ' ~ relation ~ ') limit 1'
+    ).rows | length > 0) %}
+{% endmacro %}
+
+
+{# Why the changes of an input cannot be followed from the watermark on; none where they can. #}
+{% macro why_whole(input, mark, seen, relation, logic) %}
+    {% if not mark %}
+        {% do return('it has no watermark on ' ~ input) %}
+    {% elif mark.logic != logic %}
+        {% do return('its code or a var has changed') %}
+    {% endif %}
+    {% set at_mark = seen | selectattr('version', 'eq', mark.version) | list %}
+    {% if not at_mark or at_mark[0].committed_at != mark.committed_at %}
+        {% do return('the log of ' ~ input ~ ' no longer has version ' ~ mark.version ~ ' as it was read') %}
+    {% endif %}
+    {% for commit in seen if commit.version > mark.version and not is_upkeep(commit) %}
+        {% if 'REPLACE' in commit.operation or commit.operation == 'RESTORE' %}
+            {% do return(input ~ ' was made anew in version ' ~ commit.version) %}
+        {% elif relation.schema == 'bronze' and not commit.appends %}
+            {% do return('rows of ' ~ input ~ ' were changed in place in version ' ~ commit.version) %}
+        {% endif %}
+    {% endfor %}
+    {% do return(none) %}
+{% endmacro %}
+
+
+{# The values of the vars that the model's code names: a rule's number is part of the logic. #}
+{% macro used_vars() %}
+    {% set found = {} %}
+    {% for name in modules.re.findall("var\\(['\"](\\w+)", model.raw_code) %}
+        {% do found.update({name: var(name) | string}) %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+
+{#
+  The commits of an input that this model may read. A model with the config `gate: <other model>`
+  reads a source no further than that other model has read it, so that whatever the gate holds back
+  (see quarantine) cannot be passed by, however models are selected.
+#}
+{% macro readable_commits(relation, from) %}
+    {% set gate = config.get('gate') %}
+    {% if not gate or relation.schema != 'bronze' %}
+        {% do return(commits(relation, from)) %}
+    {% endif %}
+    {% set name = input_name(relation) %}
+    {% set read_now = run_state().reads.values() | selectattr('model', 'eq', input_name(ref(gate))) | list %}
+    {% set passed = (read_now[0].inputs if read_now else {}).get(name)
+        or watermarks().get(input_name(ref(gate)), {}).get(name) %}
+    {% if not passed %}
+        {% do exceptions.raise_compiler_error(
+            'Nobody knows how far ' ~ gate ~ ' has read ' ~ name ~ ': build it first, with dbt build --select ' ~ gate
+        ) %}
+    {% endif %}
+    {% set limit = passed.to if read_now else passed.version %}
+    {% set seen = commits(relation, [limit, from if from is not none else limit] | min) %}
+    {% do return(seen | selectattr('version', 'le', limit) | list) %}
+{% endmacro %}

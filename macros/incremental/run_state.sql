@@ -1,0 +1,38 @@
+{#
+  What this invocation knows: the watermarks as they were at its start, the commits of each input,
+  and what each model reads. dbt hands the same `graph` to every node of an invocation, so it is
+  where nodes share what would otherwise be asked of the lakehouse again and again.
+#}
+{% macro run_state() %}
+    {% do return(graph.setdefault('incremental ' ~ invocation_id, {'watermarks': none, 'commits': {}, 'reads': {}, 'kept': [], 'seeds_kept': []})) %}
+{% endmacro %}
+
+
+{# Whether this render is for a build: not parse, compile, docs, lint or a unit test. #}
+{% macro is_building() %}
+    {% do return(execute and flags.WHICH in ('run', 'build', 'retry') and model.resource_type == 'model') %}
+{% endmacro %}
+
+
+{# `schema.table`, the name by which watermarks know a relation. #}
+{% macro input_name(relation) %}
+    {% do return(relation.schema ~ '.' ~ relation.identifier) %}
+{% endmacro %}
+
+
+{# The relations that this model reads and whose changes it must follow: all but its static_inputs. #}
+{% macro watched_inputs() %}
+    {% set inputs = {} %}
+    {% for r in model.refs if r.name not in config.get('static_inputs', []) %}
+        {% set relation = ref(r.package, r.name) if r.package else ref(r.name) %}
+        {# An ephemeral model has no table: its readers follow the source under it. #}
+        {% if not relation.is_cte %}
+            {% do inputs.update({input_name(relation): relation}) %}
+        {% endif %}
+    {% endfor %}
+    {% for s in model.sources %}
+        {% set relation = source(s[0], s[1]) %}
+        {% do inputs.update({input_name(relation): relation}) %}
+    {% endfor %}
+    {% do return(inputs) %}
+{% endmacro %}

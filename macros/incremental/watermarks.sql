@@ -1,0 +1,69 @@
+{#
+  Watermarks: up to which Delta version of each input each model has been built. One small table
+  `ops.watermarks`, rewritten whole at the end of a run in one commit; a run that dies before only
+  repeats its work.
+#}
+{% macro watermarks_relation() %}
+    {% do return(api.Relation.create(
+        database=target.database if target.type == 'databricks' else none,
+        schema='ops',
+        identifier='watermarks',
+        type='table'
+    )) %}
+{% endmacro %}
+
+
+{% macro create_watermarks() %}
+    {% if execute and flags.WHICH in ('run', 'build', 'retry') %}
+        {% set relation = watermarks_relation() %}
+        {% do adapter.create_schema(relation) %}
+        create table if not exists {{ relation }} (
+            model string, input string, version bigint, committed_at string, logic string, recorded_at timestamp
+        ) using delta
+    {% endif %}
+{% endmacro %}
+
+
+{# The watermarks as they were when the run began: {model: {input: {version, committed_at, logic}}}. #}
+{% macro watermarks() %}
+    {% set state = run_state() %}
+    {% if state.watermarks is none %}
+        {% set found = {} %}
+        {% for row in run_query('select model, input, version, committed_at, logic from ' ~ watermarks_relation()).rows %}
+            {% do found.setdefault(row['model'], {}).update({row['input']: {
+                'version': row['version'] | int, 'committed_at': row['committed_at'], 'logic': row['logic']
+            }}) %}
+        {% endfor %}
+        {% do state.update({'watermarks': found}) %}
+    {% endif %}
+    {% do return(state.watermarks) %}
+{% endmacro %}
+
+
+{# After the run: the versions read by the models that succeeded, beside those of all other models. #}
+{% macro record_watermarks() %}
+    {% if execute and flags.WHICH in ('run', 'build', 'retry') %}
+        {% set state = run_state() %}
+        {% set marks = {} %}
+        {% set news = [] %}
+        {% for result in results if result.status == 'success' and result.node.unique_id in state.reads %}
+            {% set read = state.reads[result.node.unique_id] %}
+            {% for name, input in read.inputs.items() %}
+                {% do marks.setdefault(read.model, {}).update({name: {
+                    'version': input.to, 'committed_at': input.committed_at, 'logic': read.logic
+                }}) %}
+            {% endfor %}
+            {% if marks.get(read.model) != watermarks().get(read.model) %}{% do news.append(read.model) %}{% endif %}
+        {% endfor %}
+        {% if news %}
+            {% set rows = [] %}
+            {% set at = "timestamp'" ~ run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f') ~ "'" %}
+            {% for name, inputs in dict(watermarks(), **marks).items() %}
+                {% for input, mark in inputs.items() %}
+                    {% do rows.append("('" ~ [name, input] | join("', '") ~ "', " ~ mark.version ~ ", '" ~ [mark.committed_at, mark.logic] | join("', '") ~ "', " ~ at ~ ")") %}
+                {% endfor %}
+            {% endfor %}
+            insert overwrite {{ watermarks_relation() }} values {{ rows | join(', ') }}
+        {% endif %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,105 @@
+-- Heart rate over each completed workout, with who exercised. Grain: one row per user_id,
+-- workout_id and session_id.
+{{ config(unique_key=['user_id', 'workout_id', 'session_id']) }}
+
+{%- set touched = touched_slices(['user_id', 'workout_id', 'session_id'], [
+    (ref('completed_workouts'), 'select user_id, workout_id, session_id from ' ~ changes(ref('completed_workouts'))),
+    (ref('heart_rate'),
+        'select workout.user_id, workout.workout_id, workout.session_id from ' ~ ref('completed_workouts') ~ ' as workout '
+        ~ "inner join (select user_id, date_trunc('hour', event_time), min(event_time) as first, max(event_time) as last "
+        ~ 'from ' ~ changes(ref('heart_rate')) ~ " group by user_id, date_trunc('hour', event_time)) as reading "
+        ~ 'on workout.user_id = reading.user_id and workout.start_time <= reading.last and workout.end_time > reading.first'),
+]) %}
+{%- set dates = dates_of(
+    'select distinct explode(sequence(cast(start_time as date), cast(end_time as date))) from '
+    ~ ref('completed_workouts') ~ ' where ' ~ in_slices(touched)
+) %}
+
+with
+
+sessions as (
+    select * from {{ ref('completed_workouts') }}
+    where {{ in_slices(touched) }}
+),
+
+readings as (
+    select * from {{ ref('heart_rate') }}
+    where is_valid and {{ on_dates('event_date', dates) }}
+),
+
+profiles as (
+    select * from {{ ref('user_profile') }}
+),
+
+-- A row a date, so that a reading meets only its day's sessions.
+session_dates as (
+    select
+        *,
+        explode(sequence(cast(start_time as date), cast(end_time as date))) as event_date
+    from sessions
+),
+
+-- readings.user_id owned the device at that time.
+measured as (
+    select
+        session_dates.user_id,
+        session_dates.workout_id,
+        session_dates.session_id,
+        min(readings.heartrate) as min_bpm,
+        avg(readings.heartrate) as avg_bpm,
+        max(readings.heartrate) as max_bpm,
+        count(*) as num_recordings
+    from session_dates
+    inner join readings
+        on session_dates.user_id = readings.user_id
+        and session_dates.event_date = readings.event_date
+        and readings.event_time >= session_dates.start_time
+        and readings.event_time < session_dates.end_time
+    group by session_dates.user_id, session_dates.workout_id, session_dates.session_id
+),
+
+summarised as (
+    select
+        sessions.user_id,
+        sessions.workout_id,
+        sessions.session_id,
+        sessions.start_time,
+        measured.min_bpm,
+        measured.avg_bpm,
+        measured.max_bpm,
+        coalesce(measured.num_recordings, 0) as num_recordings
+    from sessions
+    left join measured using (user_id, workout_id, session_id)
+    {%- if has_changes(ref('user_profile')) %}
+    union all
+    -- Measured before, but with a profile that has changed since.
+    select
+        summary.user_id,
+        summary.workout_id,
+        summary.session_id,
+        workouts.start_time,
+        summary.min_bpm,
+        summary.avg_bpm,
+        summary.max_bpm,
+        summary.num_recordings
+    from {{ this }} as summary
+    inner join {{ ref('completed_workouts') }} as workouts using (user_id, workout_id, session_id)
+    where summary.user_id in (select user_id from {{ changes(ref('user_profile')) }})
+        and not {{ in_slices(touched, 'summary.') }}
+    {%- endif %}
+)
+
+select
+    summarised.user_id,
+    summarised.workout_id,
+    summarised.session_id,
+    {{ whole_years('profiles.dob', 'cast(summarised.start_time as date)') }} as age,
+    profiles.gender,
+    profiles.city,
+    profiles.state,
+    summarised.min_bpm,
+    summarised.avg_bpm,
+    summarised.max_bpm,
+    summarised.num_recordings
+from summarised
+left join profiles on summarised.user_id = profiles.user_id

@@ -1,0 +1,10 @@
+-- The usable registrations of devices. Grain: one row per landed registration.
+{{ config(materialized='ephemeral') }}
+
+select
+    user_id,
+    device_id,
+    mac_address,
+    {{ instant('registration_timestamp') }} as registered_at
+from {{ source('bronze', 'registered_users_bz') }}
+where ({{ refusal('registered_users_bz') }}) is null

@@ -1,0 +1,191 @@
+"""The command line `fitness`."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from python_ingest.errors import FitnessError
+from python_ingest.settings import Settings, read_settings
+
+app = typer.Typer(
+    help="Land, build and read the fitness lakehouse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+Landing = Annotated[
+    Path | None, typer.Option(help="The landing folder. Default: FITNESS_LANDING or data/landing.")
+]
+Lakehouse = Annotated[
+    Path | None,
+    typer.Option(help="The lakehouse folder. Default: FITNESS_LAKEHOUSE or data/lakehouse."),
+]
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Print what a person can mend as one message and exit with 1."""
+    try:
+        yield
+    except (FitnessError, ValueError, OSError) as error:
+        errors.print(f"[red]fitness:[/red] {error}", soft_wrap=True, highlight=False)
+        raise typer.Exit(1) from error
+
+
+@contextmanager
+def doing(what: str) -> Iterator[Callable[[str], None]]:
+    """Show what is going on and for how long, on a terminal as a live line; give a way to add to it."""
+    if not console.is_terminal:
+        console.print(what, highlight=False)
+        yield lambda _: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(what, total=1)
+        yield lambda more: progress.update(task, description=f"{what} [dim]{more}[/dim]")
+        progress.update(task, description=what, completed=1)
+
+
+@app.callback()
+def main() -> None:
+    """Set up what all commands share."""
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_path=False, show_level=False)],
+    )
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+
+
+@app.command()
+def produce(
+    users: Annotated[int, typer.Option(help="Members, each with a device.")] = 10,
+    days: Annotated[int, typer.Option(help="Days from 2026-01-05 on.")] = 7,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 1,
+    files: Annotated[int, typer.Option(help="Files to cut the multiplexed feed into.")] = 7,
+    readings: Annotated[
+        int | None, typer.Option(help="Heart-rate readings in all. Default: one session a day each.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The landing folder. Default: FITNESS_LANDING or data/landing.")
+    ] = None,
+) -> None:
+    """Write the five feeds of an invented gym into the landing folder."""
+    from python_ingest.produce import World, produce
+
+    with plain_errors():
+        folder = read_settings(landing=out).landing
+        world = World(users=users, days=days, seed=seed, files=files, readings=readings)
+        with doing(f"Producing into {folder}"):
+            counts = produce(world, folder)
+        console.print(counts)
+
+
+@app.command("import")
+def import_files(
+    files: Annotated[list[Path], typer.Argument(help="Garmin or ANT activity files (.fit).")],
+    user: Annotated[int | None, typer.Option(help="The user's id. Default: made up.")] = None,
+    device: Annotated[int | None, typer.Option(help="The device's id. Default: made up.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The landing folder. Default: FITNESS_LANDING or data/landing.")
+    ] = None,
+) -> None:
+    """Turn recorded activities into landing records."""
+    from python_ingest.fit import import_fit
+
+    with plain_errors():
+        folder = read_settings(landing=out).landing
+        for imported in import_fit(files, folder, user, device):
+            console.print(str(imported), highlight=False)
+
+
+@app.command()
+def ingest(landing: Landing = None, lakehouse: Lakehouse = None) -> None:
+    """Land new files in the bronze tables."""
+    with plain_errors():
+        run_ingest(read_settings(landing, lakehouse))
+
+
+@app.command(context_settings=PASS_ON)
+def build(context: typer.Context, lakehouse: Lakehouse = None) -> None:
+    """Build silver and gold and test them: dbt build, with any further arguments passed on."""
+    with plain_errors():
+        run_build(read_settings(lakehouse=lakehouse), context.args)
+
+
+@app.command(context_settings=PASS_ON)
+def run(context: typer.Context, landing: Landing = None, lakehouse: Lakehouse = None) -> None:
+    """Land new files, then build and test; further arguments are dbt build's."""
+    with plain_errors():
+        settings = read_settings(landing, lakehouse)
+        run_ingest(settings)
+        run_build(settings, context.args)
+
+
+@app.command()
+def show(
+    tables: Annotated[
+        list[str] | None, typer.Argument(help="Tables as layer.name. Default: the gold tables.")
+    ] = None,
+    lakehouse: Lakehouse = None,
+    rows: Annotated[int, typer.Option(help="The most rows of each.")] = 20,
+) -> None:
+    """Print tables of the lakehouse."""
+    from python_ingest.show import show_tables
+    from python_ingest.spark import start_spark
+
+    with plain_errors():
+        settings = read_settings(lakehouse=lakehouse)
+        show_tables(start_spark(settings), settings, console, tables, rows)
+
+
+@app.command()
+def doctor(landing: Landing = None, lakehouse: Lakehouse = None) -> None:
+    """Check what the project needs, and say how to mend what is wrong."""
+    from python_ingest.doctor import examine
+
+    with plain_errors():
+        findings = examine(read_settings(landing, lakehouse))
+    for finding in findings:
+        mark = "[green]ok[/green]" if finding.is_good else "[red]wrong[/red]"
+        console.print(f"{mark:>5}  {finding.what}", highlight=False, soft_wrap=True)
+    if not all(finding.is_good for finding in findings):
+        raise typer.Exit(1)
+
+
+def run_ingest(settings: Settings) -> None:
+    """Land new files, saying what landed."""
+    from python_ingest.ingest import ingest
+    from python_ingest.spark import start_spark
+
+    with doing("Starting Spark"):
+        spark = start_spark(settings)
+    with doing(f"Landing {settings.landing}"):
+        landed = ingest(spark, settings)
+    if not landed:
+        console.print("Nothing new has landed.")
+    for table, count in sorted(landed.items()):
+        console.print(f"  {table:<20} {count:>12,} rows", highlight=False)
+
+
+def run_build(settings: Settings, arguments: list[str]) -> None:
+    """Build and test, saying how it went."""
+    from python_ingest.build import build
+    from python_ingest.spark import start_spark
+
+    with doing("Starting Spark"):
+        start_spark(settings)
+    with doing("Building silver and gold") as tell:
+        summary = build(settings, arguments, tell)
+    console.print(summary, highlight=False)

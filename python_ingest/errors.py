@@ -1,0 +1,21 @@
+"""The errors that a person can do something about; their messages say what."""
+
+
+class FitnessError(Exception):
+    """Base of all; the command line prints its message and exits with 1."""
+
+
+class SettingError(FitnessError):
+    """A flag, an environment variable or a profile has a value that cannot work."""
+
+
+class BusyError(FitnessError):
+    """Another process is doing the same work on this lakehouse."""
+
+
+class JavaError(FitnessError):
+    """Java is missing or of a version that Spark does not run on."""
+
+
+class BuildError(FitnessError):
+    """dbt finished with failures; it has printed them."""

@@ -1,0 +1,74 @@
+"""Spark, started once a process, quietly, with the settings of profiles.yml."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from python_ingest.errors import FitnessError, JavaError
+from python_ingest.settings import PROJECT, Settings, spark_conf
+
+LOG = PROJECT / "logs" / "spark.log"
+JAVA_VERSIONS = (17, 21)
+JAVA_INSTALL = (
+    "Install one: sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), "
+    "sudo dnf install -y java-21-openjdk-headless (Fedora, RHEL) or brew install openjdk@21 (macOS)."
+)
+
+
+def java_version() -> int:
+    """Give the major version of the Java that Spark will use; raises JavaError if it cannot run."""
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if java is None or not Path(java).exists():
+        where = f"at JAVA_HOME={home}" if home else "on the PATH"
+        raise JavaError(f"No Java {where}, and Spark needs Java 17 or 21. {JAVA_INSTALL}")
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    version = int(found[1]) if found else 0
+    if version not in JAVA_VERSIONS:
+        raise JavaError(f"{java} is Java {version}, and Spark needs Java 17 or 21. {JAVA_INSTALL}")
+    return version
+
+
+def start_spark(settings: Settings) -> SparkSession:
+    """Start Spark, or give the session of this process if it has one.
+
+    Raises JavaError without a usable Java, FitnessError when Spark does not start.
+    """
+    settings.export()
+    os.chdir(PROJECT)  # The profile's log paths are relative to the project.
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return running
+    java_version()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # The workers need our packages too.
+    builder = SparkSession.builder.enableHiveSupport()
+    for key, value in spark_conf(settings.target).items():
+        builder = builder.config(key, value)
+    LOG.parent.mkdir(exist_ok=True)
+    try:
+        with stderr_to(LOG):
+            return builder.getOrCreate()
+    except Exception as error:
+        raise FitnessError(f"Spark did not start; {LOG} says why. ({error})") from error
+
+
+@contextmanager
+def stderr_to(path: Path) -> Iterator[None]:
+    """Send the standard error of processes started meanwhile, the JVM's, to the end of a file."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with path.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# The demo: real rides and an invented gym, from landing files to gold, in a lakehouse of its own.
+set -euo pipefail
+export FITNESS_LANDING=$PWD/data/demo/landing FITNESS_LAKEHOUSE=$PWD/data/demo/lakehouse
+
+mapfile -t rides < <(python -m python_ingest.rides)
+fitness import "${rides[@]}"
+fitness produce --users 10 --days 3 --seed 1 --files 3
+fitness run
+fitness show

@@ -1,0 +1,455 @@
+"""The producer: the same world gives the same bytes, and what it makes is in its counts."""
+
+import csv
+import json
+import threading
+import tracemalloc
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+
+from python_ingest import landing
+from python_ingest.produce import ProducedCounts, World, produce, produce_continuously
+from python_ingest.world import BATCH, DAY, Readings, in_order_of_time, person
+
+SMALL = World(users=30, days=2, files=6, readings=60_000)
+EVENT_KEYS = {
+    landing.BPM: {"device_id", "time", "heartrate"},
+    landing.WORKOUT: {"user_id", "workout_id", "session_id", "timestamp", "action"},
+}
+PROFILE = {"dob", "sex", "gender", "first_name", "last_name", "address"}
+
+
+def lines(out: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Give every multiplex line, its value decoded, with the place of its file."""
+    found = []
+    for piece, path in enumerate(sorted((out / landing.MULTIPLEX).iterdir())):
+        for text in path.read_text(encoding="utf-8").splitlines():
+            line = json.loads(text)
+            if isinstance(line["value"], str):
+                line["value"] = json.loads(line["value"])
+            found.append((piece, line))
+    return found
+
+
+def payloads(out: Path, topic: str) -> list[dict[str, Any]]:
+    """Give the distinct payloads of a topic."""
+    texts = {json.dumps(line["value"]) for _, line in lines(out) if line["topic"] == topic}
+    return [json.loads(text) for text in sorted(texts)]
+
+
+def rows(out: Path, folder: str) -> list[dict[str, str]]:
+    found = []
+    for path in sorted((out / folder).iterdir()):
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            assert tuple(reader.fieldnames or ()) == landing.CSV_HEADERS[folder]
+            found.extend(reader)
+    return found
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+
+def event_time(line: dict[str, Any]) -> float:
+    value = line["value"]
+    return float(value["time"] if line["topic"] == landing.BPM else value["timestamp"])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ProducedCounts]:
+    out = tmp_path_factory.mktemp("landing")
+    return out, produce(SMALL, out)
+
+
+def test_the_same_world_gives_the_same_bytes(
+    made: tuple[Path, ProducedCounts], tmp_path: Path
+) -> None:
+    out, counts = made
+    assert produce(SMALL, tmp_path) == counts
+    assert contents(tmp_path) == contents(out)
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"users": 31}, {"late_share": 0.02}])
+def test_another_world_never_replaces_the_files_of_the_first(
+    made: tuple[Path, ProducedCounts], tmp_path: Path, change: dict[str, Any]
+) -> None:
+    produce(replace(SMALL, **change), tmp_path)
+    assert not contents(tmp_path).keys() & contents(made[0]).keys()
+
+
+def test_a_later_world_of_the_seed_has_the_same_users_and_other_readings(
+    made: tuple[Path, ProducedCounts], tmp_path: Path
+) -> None:
+    later = replace(SMALL, start=datetime(2026, 1, 7, tzinfo=UTC), days=1)
+    produce(later, tmp_path)
+
+    def users(out: Path) -> set[str]:
+        return {row["user_id"] for row in rows(out, landing.REGISTERED_USERS)}
+
+    def instants(out: Path) -> set[tuple[int, int]]:
+        return {(v["device_id"], v["time"]) for v in payloads(out, landing.BPM)}
+
+    assert users(tmp_path) == users(made[0])
+    assert not instants(tmp_path) & instants(made[0])
+
+
+def test_every_line_is_as_the_contract_says(made: tuple[Path, ProducedCounts]) -> None:
+    for _, line in lines(made[0]):
+        assert line.keys() == {"key", "value", "topic", "partition", "offset", "timestamp"}
+        value = line["value"]
+        for name in {"user_id", "device_id"} & value.keys():
+            assert type(value[name]) is int
+            assert 0 < value[name] < 2**63
+            assert line["key"] == str(value[name])
+        if line["topic"] == landing.USER_INFO:
+            assert value["update_type"] in {"new", "update", "delete"}
+            rest = value.keys() - {"user_id", "update_type", "timestamp"}
+            assert rest == PROFILE or (value["update_type"] == "delete" and not rest)
+            if rest:
+                datetime.strptime(value["dob"], "%m/%d/%Y").replace(tzinfo=UTC)
+                assert value["address"].keys() == {"street_address", "city", "state", "zip"}
+        else:
+            assert value.keys() == EVENT_KEYS[line["topic"]]
+
+
+def test_a_reading_is_the_line_that_the_shared_helper_gives() -> None:
+    for is_text in (True, False):
+        batch = Readings(2**63 - 1, 1_767_571_200, bytes([80, 255]), is_text, 7)
+        values = [
+            {"device_id": batch.device_id, "time": batch.first + i, "heartrate": bpm}
+            for i, bpm in enumerate(batch.rates)
+        ]
+        assert batch.lines(5) == "".join(
+            landing.multiplex_line(
+                landing.BPM,
+                landing.json_text(value) if is_text else value,
+                key=str(batch.device_id),
+                partition=batch.device_id % 8,
+                offset=5 + i,
+                timestamp=batch.first + i + 0.007,
+            )
+            for i, value in enumerate(values)
+        )
+
+
+def test_values_are_mostly_json_text_and_profiles_objects(
+    made: tuple[Path, ProducedCounts],
+) -> None:
+    kinds: Counter[tuple[str, type]] = Counter()
+    for path in (made[0] / landing.MULTIPLEX).iterdir():
+        for text in path.read_text(encoding="utf-8").splitlines():
+            line = json.loads(text)
+            kinds[line["topic"], type(line["value"])] += 1
+    assert kinds[landing.USER_INFO, str] == 0
+    for topic in (landing.BPM, landing.WORKOUT):
+        assert 0 < kinds[topic, dict] < kinds[topic, str]
+
+
+def test_the_counts_are_what_landed(made: tuple[Path, ProducedCounts]) -> None:
+    out, counts = made
+    found = lines(out)
+    readings = payloads(out, landing.BPM)
+    assert counts.files == SMALL.files == len({piece for piece, _ in found})
+    assert counts.readings == len(readings) == 60_000
+    assert counts.readings == len({(v["device_id"], v["time"]) for v in readings})
+    assert counts.invalid_readings == sum(v["heartrate"] in (0, 255) for v in readings) > 0
+    assert counts.workouts == len(payloads(out, landing.WORKOUT))
+    assert counts.user_info == len(payloads(out, landing.USER_INFO))
+    sent_once = 0
+    for folder, number in (
+        (landing.REGISTERED_USERS, counts.registrations),
+        (landing.GYM_LOGINS, counts.gym_logins),
+    ):
+        distinct = {tuple(row.values()) for row in rows(out, folder)}
+        assert number == len(distinct)
+        sent_once += number
+    sent_once += counts.readings + counts.workouts + counts.user_info
+    sent = len(found) + sum(len(rows(out, folder)) for folder in landing.CSV_HEADERS)
+    assert counts.duplicates == sent - sent_once > 0
+
+
+@pytest.mark.parametrize("readings", [6, 61, 1000, 60_000])
+def test_the_readings_are_dealt_evenly_to_the_files(tmp_path: Path, readings: int) -> None:
+    world = replace(SMALL, readings=readings, late_share=0, duplicate_share=0)
+    counts = produce(world, tmp_path)
+    dealt = Counter(piece for piece, line in lines(tmp_path) if line["topic"] == landing.BPM)
+    assert sum(dealt.values()) == counts.readings == readings
+    assert len(dealt) == world.files
+    assert max(dealt.values()) - min(dealt.values()) <= 1
+
+
+def test_the_files_are_in_order_of_time_when_nothing_is_late(tmp_path: Path) -> None:
+    produce(replace(SMALL, late_share=0, duplicate_share=0), tmp_path)
+    times = defaultdict(list)
+    for piece, line in lines(tmp_path):
+        if line["topic"] == landing.BPM:
+            times[piece].append(event_time(line))
+    for piece in range(SMALL.files - 1):
+        # A device sends its readings a batch at a time.
+        assert max(times[piece]) - BATCH < min(times[piece + 1])
+
+
+def test_about_the_stated_shares_are_late_and_sent_twice(tmp_path: Path) -> None:
+    world = replace(SMALL, readings=200_000, late_share=0.1, duplicate_share=0.05)
+    counts = produce(world, tmp_path)
+    # Batches of 60 are late or sent twice as a whole: about 3,600 draws.
+    assert counts.late == pytest.approx(0.1 * counts.readings, rel=0.2)
+    assert counts.duplicates == pytest.approx(0.05 * counts.readings, rel=0.2)
+
+    seen, late, latest = set(), 0, 0.0
+    by_piece = defaultdict(list)
+    for piece, line in lines(tmp_path):
+        by_piece[piece].append(line)
+    for piece in sorted(by_piece):
+        for line in by_piece[piece]:
+            record = (line["topic"], json.dumps(line["value"]))
+            # What an earlier file already got past, but for a batch on the edge.
+            late += record not in seen and event_time(line) < latest - BATCH
+            seen.add(record)
+        latest = max(event_time(line) for line in by_piece[piece])
+    assert late == pytest.approx(counts.late, rel=0.02)
+
+
+def test_nothing_is_late_in_a_single_file(tmp_path: Path) -> None:
+    assert produce(replace(SMALL, files=1, late_share=0.5), tmp_path).late == 0
+
+
+def owners(out: Path, world: World) -> dict[int, list[int]]:
+    """Give the users of each device, in order of registration."""
+    registered = {
+        (int(row["device_id"]), float(row["registration_timestamp"]), int(row["user_id"]))
+        for row in rows(out, landing.REGISTERED_USERS)
+    }
+    found = defaultdict(list)
+    for device, at, user in sorted(registered):
+        assert at < world.began or at == world.handover
+        found[device].append(user)
+    return found
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_readings_during_a_workout_are_of_a_device_of_its_user(tmp_path: Path, days: int) -> None:
+    world = replace(SMALL, days=days)
+    counts = produce(world, tmp_path)
+    devices = owners(tmp_path, world)
+    assert sum(len(users) == 2 for users in devices.values()) == 2  # of users 3 and 23
+    worn = set()
+    strange = 0
+    for value in payloads(tmp_path, landing.BPM):
+        users = devices.get(value["device_id"])
+        if users:
+            worn.add((users[-1 if value["time"] >= world.handover else 0], value["time"]))
+        strange += not users
+    assert strange == counts.unknown_device_readings == 30 * days
+
+    sessions: dict[tuple[int, ...], dict[str, float]] = defaultdict(dict)
+    for value in payloads(tmp_path, landing.WORKOUT):
+        key = (value["user_id"], value["workout_id"], value["session_id"])
+        sessions[key][value["action"]] = value["timestamp"]
+    assert all("start" in session for session in sessions.values())
+    completed = [(key[0], s) for key, s in sessions.items() if "stop" in s]
+    assert len(completed) > 0.9 * len(sessions)
+    for user, session in completed:
+        assert 0 < session["stop"] - session["start"] < 2 * 3600
+        seconds = range(int(-(-session["start"] // 1)), int(session["stop"]))
+        assert {(user, second) for second in seconds} <= worn
+
+
+def test_visits_are_of_known_macs_and_an_open_one_is_closed_by_a_later_row(
+    made: tuple[Path, ProducedCounts],
+) -> None:
+    out, counts = made
+    macs = {row["mac_address"] for row in rows(out, landing.REGISTERED_USERS)}
+    visits = rows(out, landing.GYM_LOGINS)
+    closed = {(r["mac_address"], r["gym"], r["login"]) for r in visits if r["logout"]}
+    still_open = {(r["mac_address"], r["gym"], r["login"]) for r in visits if not r["logout"]}
+    assert still_open
+    assert still_open <= closed
+    assert {mac for mac, _, _ in closed} <= macs
+    assert {int(gym) for _, gym, _ in closed} <= set(range(1, SMALL.gyms + 1))
+    assert all(float(r["login"]) < float(r["logout"]) for r in visits if r["logout"])
+    # Around most workouts (of which a session is two events), and few without.
+    assert 0.3 * counts.workouts < len(closed) < 0.6 * counts.workouts
+
+
+def test_profiles_begin_with_new_and_some_are_updated_or_deleted(tmp_path: Path) -> None:
+    produce(World(users=100, days=2, readings=1000), tmp_path)
+    kinds: Counter[str] = Counter()
+    first: dict[int, tuple[float, str]] = {}
+    for value in payloads(tmp_path, landing.USER_INFO):
+        kinds[value["update_type"]] += 1
+        event = (value["timestamp"], value["update_type"])
+        first[value["user_id"]] = min(first.get(value["user_id"], event), event)
+    assert kinds["new"] == len(first) == 100
+    assert {kind for _, kind in first.values()} == {"new"}
+    assert kinds["delete"] == 4
+    assert 0 < kinds["update"] < 20
+
+
+def test_the_heart_rises_from_rest_through_exercise_and_recovers() -> None:
+    world = World(users=1, days=1, readings=2400, seed=3)
+    user = person(world.seed, 0)
+    batches = [b for b in in_order_of_time(world) if isinstance(b, Readings)]
+    stretches = defaultdict(list)
+    for batch in batches:
+        if batch.device_id == user.device_id:
+            stretches[batch.first // (DAY // 2)].extend(batch.rates)
+    for rates in stretches.values():
+        valid = [rate for rate in rates if rate not in (0, 255)]
+        assert all(user.resting_bpm <= rate <= user.highest_bpm + 4 for rate in valid)
+        third = len(valid) // 3
+        assert mean(valid[:60]) + 20 < mean(valid[third : 2 * third]) > mean(valid[-30:]) + 20
+        changes = [abs(b - a) for a, b in zip(valid, valid[1:], strict=False)]
+        assert max(changes) <= 8
+
+
+def test_memory_does_not_grow_with_the_readings() -> None:
+    def peak(days: int) -> int:
+        records = in_order_of_time(World(users=5, days=days, readings=days * 100_000))
+        tracemalloc.start()
+        try:
+            for _ in records:
+                pass
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(1)  # what is loaded once is loaded
+    assert peak(8) < 1.5 * peak(2)
+
+
+def test_the_first_records_come_without_making_the_others() -> None:
+    world = World(users=10, days=100_000, readings=10**9)
+    assert len(list(islice(in_order_of_time(world), 100))) == 100
+
+
+def test_progress_counts_up_to_all_readings(tmp_path: Path) -> None:
+    seen: list[int] = []
+    produce(replace(SMALL, readings=5000), tmp_path, seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == 5000
+
+
+def test_an_interrupted_file_does_not_appear(tmp_path: Path) -> None:
+    def interrupt(readings: int) -> None:
+        if readings > 30_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        produce(SMALL, tmp_path, interrupt)
+    complete = contents(tmp_path)
+    assert not [name for name in complete if Path(name).name.startswith(".")]
+    produce(SMALL, tmp_path)
+    assert complete
+    assert complete.items() < contents(tmp_path).items()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"users": 0}, "users is 0: give 1 or more"),
+        ({"days": 0}, "days is 0: give 1 or more"),
+        ({"files": 0}, "files is 0: give 1 or more"),
+        ({"gyms": -1}, "gyms is -1: give 1 or more"),
+        ({"late_share": -0.1}, "late_share is -0.1: give a share"),
+        ({"duplicate_share": float("nan")}, "duplicate_share is nan: give a share"),
+        ({"readings": 5}, "at least as many readings as files"),
+        ({"readings": 30 * 2 * DAY + 1}, "give more users or days"),
+        ({"start": datetime(2026, 1, 5)}, "time zone"),  # noqa: DTZ001 - what is refused
+    ],
+)
+def test_a_world_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(SMALL, **change)
+
+
+def test_a_device_may_be_worn_at_every_second(tmp_path: Path) -> None:
+    world = World(users=1, days=1, readings=DAY, late_share=0, duplicate_share=0)
+    produce(world, tmp_path)
+    own = person(world.seed, 0).device_id
+    times = [v["time"] for v in payloads(tmp_path, landing.BPM) if v["device_id"] == own]
+    assert len(times) == len(set(times)) == DAY - 30
+
+
+class Clock:
+    """A clock and stop event that move on by the interval when waited for, `ticks` times."""
+
+    def __init__(self, ticks: int, now: float = 1_800_000_000.25) -> None:
+        self.now, self._left = now, ticks
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, timeout: float) -> bool:
+        self.now += timeout
+        self._left -= 1
+        return self._left <= 0
+
+
+def live(
+    out: Path, rate: float, interval: float, ticks: int, monkeypatch: pytest.MonkeyPatch
+) -> ProducedCounts:
+    clock, stop = Clock(ticks), threading.Event()
+    monkeypatch.setattr(stop, "wait", clock.wait)
+    return produce_continuously(World(users=50), out, rate, interval, stop, clock)
+
+
+@pytest.mark.parametrize(("rate", "interval"), [(10, 5), (2.5, 2), (0.25, 4), (7, 0.5)])
+def test_live_readings_come_at_the_rate_with_present_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, interval: float
+) -> None:
+    counts = live(tmp_path, rate, interval, 8, monkeypatch)
+    readings = payloads(tmp_path, landing.BPM)
+    assert counts.readings == len(readings) == int(rate * interval * 8)
+    times = [value["time"] for value in readings]
+    assert min(times) >= 1_800_000_000
+    assert max(times) < 1_800_000_000 + 8 * interval
+    if rate >= 1:
+        assert Counter(times).keys() == set(range(min(times), min(times) + int(8 * interval)))
+    registered = {int(row["device_id"]) for row in rows(tmp_path, landing.REGISTERED_USERS)}
+    assert {value["device_id"] for value in readings} <= registered
+
+
+def test_live_files_are_one_an_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = live(tmp_path, 10, 5, 8, monkeypatch)
+    assert counts.files == len(list((tmp_path / landing.MULTIPLEX).iterdir())) == 8
+
+
+def test_live_workouts_follow_one_another_and_end_when_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(tmp_path, 6, 30, 60, monkeypatch)
+    events: dict[int, list[tuple[float, str, int]]] = defaultdict(list)
+    for value in payloads(tmp_path, landing.WORKOUT):
+        events[value["user_id"]].append((value["timestamp"], value["action"], value["workout_id"]))
+    assert len(events) == 6
+    for found in events.values():
+        starts = sorted((id_, at) for at, action, id_ in found if action == "start")
+        stops = sorted((id_, at) for at, action, id_ in found if action == "stop")
+        assert [id_ for id_, _ in starts] == [id_ for id_, _ in stops]
+        ends = [at for _, at in stops]
+        assert [at for _, at in starts] == [1_800_000_000, *ends[:-1]]
+        assert ends[-1] == 1_800_001_800
+        assert len(starts) >= 3
+    visits = rows(tmp_path, landing.GYM_LOGINS)
+    closed = {(r["mac_address"], r["login"]) for r in visits if r["logout"]}
+    assert {(r["mac_address"], r["login"]) for r in visits if not r["logout"]} == closed
+    assert closed
+
+
+@pytest.mark.parametrize(("rate", "interval"), [(0, 1), (51, 1), (float("nan"), 1), (1, 0)])
+def test_a_live_rate_or_interval_that_cannot_be_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, interval: float
+) -> None:
+    with pytest.raises(ValueError, match="give more than 0"):
+        live(tmp_path, rate, interval, 1, monkeypatch)
+    assert list(tmp_path.iterdir()) == []
