@@ -1,7 +1,7 @@
 """Write an invented world as landing files: all of it at once, or continuously in present time."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -172,7 +172,7 @@ def _write(out: Path, name: str, batches: Iterable[_Batch]) -> int:
     with ExitStack() as whole:
         files: dict[str, TextIO] = {}
         # Starts again in each file, as it does in a topic made anew: offsets are no identity.
-        offset = 0
+        offsets: Counter[str] = Counter()
         for batch in batches:
             if batch.folder not in files:
                 header = landing.CSV_HEADERS.get(batch.folder)
@@ -180,8 +180,8 @@ def _write(out: Path, name: str, batches: Iterable[_Batch]) -> int:
                 files[batch.folder] = whole.enter_context(landing.written_whole(path))
                 if header:
                     files[batch.folder].write(landing.csv_line(*header))
-            files[batch.folder].write(batch.lines(offset))
-            offset += batch.size
+            files[batch.folder].write(batch.lines(offsets[batch.folder]))
+            offsets[batch.folder] += batch.size
     return int(landing.MULTIPLEX in files)
 
 

@@ -1,0 +1,30 @@
+{#
+  The columns together are a key: no two rows have the same values, NULL equal to NULL, and no
+  column is NULL but those named in `nullable`. One row per offending key, with what is wrong.
+
+    columns   list of column names
+    nullable  those of them that may be NULL
+#}
+{% test primary_key(model, columns, nullable=[]) %}
+{%- set required = columns | reject('in', nullable) | list %}
+
+with
+
+keys as (
+    select
+        {{ columns | join(', ') }},
+        concat_ws(
+            '; ',
+            if(count(*) > 1, concat(count(*), ' rows of this key'), null)
+            {%- for column in required %},
+            if({{ column }} is null, '{{ column }} is NULL', null)
+            {%- endfor %}
+        ) as failure
+    from {{ model }}
+    group by {{ columns | join(', ') }}
+)
+
+select * from keys
+where failure != ''
+
+{% endtest %}

@@ -1,0 +1,11 @@
+{#
+  The condition holds in every row; a row where it is false or NULL fails.
+
+    condition  a SQL condition on the model's columns
+#}
+{% test satisfies(model, condition) %}
+
+select * from {{ model }}
+where ({{ condition }}) is not true
+
+{% endtest %}
