@@ -6,6 +6,7 @@ of its feed's format at all. What follows from either is decided in silver.
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 from delta import DeltaTable
@@ -42,7 +43,8 @@ JSON_COLUMNS: Mapping[str, str] = {
         "address struct<street_address: string, city: string, state: string, zip: string>"
     ),
     "workouts_bz": (
-        "user_id bigint, workout_id bigint, session_id bigint, event_timestamp double, action string"
+        "user_id bigint, workout_id bigint, session_id bigint, "
+        "event_timestamp double, action string"
     ),
     "heart_rate_bz": "device_id bigint, time double, heartrate double",
     UNROUTED: "",
@@ -56,7 +58,8 @@ PAYLOAD = (
     "device_id: bigint, time: double, heartrate: double"
 )
 ENVELOPE = (
-    "key: string, value: string, topic: string, `partition`: bigint, offset: bigint, timestamp: double"
+    "key: string, value: string, topic: string, "
+    "`partition`: bigint, offset: bigint, timestamp: double"
 )
 
 
@@ -72,13 +75,18 @@ def table_columns(table: str) -> str:
 TABLES = (*CSV_COLUMNS, *JSON_COLUMNS)
 
 
+def schema(columns: str) -> StructType:
+    """Read a Spark schema string."""
+    return cast(StructType, StructType.fromDDL(columns))
+
+
 def create_tables(spark: SparkSession, bronze: Path) -> None:
     """Create the bronze tables that are not there yet, with a change feed for the models."""
     for table in TABLES:
         path = bronze / table
         if not (path / "_delta_log").is_dir():
             builder = DeltaTable.createIfNotExists(spark).location(str(path))
-            for field in StructType.fromDDL(table_columns(table)):
+            for field in schema(table_columns(table)):
                 builder = builder.addColumn(field.name, field.dataType)
             builder.property("delta.enableChangeDataFeed", "true").execute()
 
@@ -107,10 +115,12 @@ def json_rows(lines: DataFrame) -> DataFrame:
     topics' tables.
     """
     feed = F.create_map(*[F.lit(x) for pair in FEED_OF_TOPIC.items() for x in pair])
-    same = [f.name for f in StructType.fromDDL(PAYLOAD) if f.name not in ("timestamp", "action")]
+    same = [f.name for f in schema(PAYLOAD) if f.name not in ("timestamp", "action")]
     return (
         lines.withColumn("line", strict_json(F.col("_raw"), ENVELOPE))
-        .withColumn("feed", F.coalesce(F.try_element_at(feed, F.col("line.topic")), F.lit(UNROUTED)))
+        .withColumn(
+            "feed", F.coalesce(F.try_element_at(feed, F.col("line.topic")), F.lit(UNROUTED))
+        )
         .withColumn(
             "payload",
             F.when(F.col("feed") != UNROUTED, strict_json(F.col("line.value"), PAYLOAD)),
@@ -130,7 +140,7 @@ def json_rows(lines: DataFrame) -> DataFrame:
 
 
 def text_only(name: str, payload: Column, value: Column) -> Column:
-    """Give a payload's field that must be JSON text: NULL for a number, which Spark reads as text."""
+    """Give a field that must be JSON text: NULL for a number, which Spark reads as text."""
     return F.when(payload.rlike(rf'"{name}"\s*:\s*"'), value).alias(name)
 
 
@@ -156,16 +166,20 @@ def csv_rows(files: DataFrame, table: str) -> DataFrame:
     Whole files, because a header names the columns of every line and a quoted value may hold a line
     break. Python's parser reads them, in Spark's workers.
     """
-    columns = f"{CSV_COLUMNS[table]}, {CSV_EXTRAS}, _source_file string, _source_modified_at timestamp"
-    schema = to_arrow_schema(StructType.fromDDL(columns), timezone="UTC")
+    columns = (
+        f"{CSV_COLUMNS[table]}, {CSV_EXTRAS}, _source_file string, _source_modified_at timestamp"
+    )
+    arrow = to_arrow_schema(schema(columns), timezone="UTC")
     known, readers = CSV_HEADERS[table], CSV_READERS[table]
 
     def parse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for file in batch.to_pylist():
                 rows = [
-                    {name: read(record.fields.get(name) if record.fields else None)
-                     for name, read in readers.items()}
+                    {
+                        name: read(record.fields.get(name) if record.fields else None)
+                        for name, read in readers.items()
+                    }
                     | {
                         "_fields": record.fields_json,
                         "_is_malformed": record.fields is None,
@@ -175,6 +189,6 @@ def csv_rows(files: DataFrame, table: str) -> DataFrame:
                     }
                     for record in csv_records(file["content"], known)
                 ]
-                yield pa.RecordBatch.from_pylist(rows, schema=schema)
+                yield pa.RecordBatch.from_pylist(rows, schema=arrow)
 
     return files.select("path", "modificationTime", "content").mapInArrow(parse, columns)

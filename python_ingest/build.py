@@ -10,7 +10,7 @@ from python_ingest.lock import only_one
 from python_ingest.settings import PROJECT, Settings
 
 if TYPE_CHECKING:
-    from dbt.events.base_types import EventMsg
+    from dbt_common.events.base_types import EventMsg
 
 LOG = PROJECT / "logs" / "dbt.log"
 
@@ -46,5 +46,11 @@ def build(
         raise BuildError(f"The build failed in {', '.join(failed)}; {LOG} has the whole story.")
     kinds = Counter(str(r.node.resource_type) for r in results)
     warned = [r.node.name for r in results if r.status == "warn"]
-    text = ", ".join(f"{count} {kind}s" for kind, count in sorted(kinds.items()) if kind != "operation")
-    return f"Built: {text}, all well." if not warned else f"Built: {text}; warnings: {', '.join(warned)}"
+    text = ", ".join(
+        f"{count} {kind}s" for kind, count in sorted(kinds.items()) if kind != "operation"
+    )
+    return (
+        f"Built: {text}, all well."
+        if not warned
+        else f"Built: {text}; warnings: {', '.join(warned)}"
+    )

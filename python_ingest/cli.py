@@ -1,9 +1,12 @@
 """The command line `fitness`."""
 
 import logging
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from threading import Event
 from typing import Annotated
 
 import typer
@@ -30,6 +33,9 @@ Lakehouse = Annotated[
     Path | None,
     typer.Option(help="The lakehouse folder. Default: FITNESS_LAKEHOUSE or data/lakehouse."),
 ]
+Out = Annotated[
+    Path | None, typer.Option(help="The landing folder. Default: FITNESS_LANDING or data/landing.")
+]
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -45,7 +51,7 @@ def plain_errors() -> Iterator[None]:
 
 @contextmanager
 def doing(what: str) -> Iterator[Callable[[str], None]]:
-    """Show what is going on and for how long, on a terminal as a live line; give a way to add to it."""
+    """Show what is going on and for how long, live on a terminal; give a way to add to it."""
     if not console.is_terminal:
         console.print(what, highlight=False)
         yield lambda _: None
@@ -70,26 +76,43 @@ def main() -> None:
 
 @app.command()
 def produce(
-    users: Annotated[int, typer.Option(help="Members, each with a device.")] = 10,
+    users: Annotated[int, typer.Option(help="Members, each with a device.")] = 100,
     days: Annotated[int, typer.Option(help="Days from 2026-01-05 on.")] = 7,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 1,
-    files: Annotated[int, typer.Option(help="Files to cut the multiplexed feed into.")] = 7,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 0,
+    files: Annotated[int, typer.Option(help="Files to cut the multiplexed feed into.")] = 10,
     readings: Annotated[
-        int | None, typer.Option(help="Heart-rate readings in all. Default: one session a day each.")
+        int | None,
+        typer.Option(help="Heart-rate readings in all. Default: about 40 minutes a user and day."),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The landing folder. Default: FITNESS_LANDING or data/landing.")
-    ] = None,
+    continuous: Annotated[
+        bool, typer.Option("--continuous", help="Write small files as time goes by, until stopped.")
+    ] = False,
+    rate: Annotated[float, typer.Option(help="Readings a second, with --continuous.")] = 50.0,
+    interval: Annotated[float, typer.Option(help="Seconds a file, with --continuous.")] = 5.0,
+    out: Out = None,
 ) -> None:
     """Write the five feeds of an invented gym into the landing folder."""
-    from python_ingest.produce import World, produce
+    from python_ingest.produce import World, produce, produce_continuously
 
     with plain_errors():
         folder = read_settings(landing=out).landing
         world = World(users=users, days=days, seed=seed, files=files, readings=readings)
-        with doing(f"Producing into {folder}"):
-            counts = produce(world, folder)
-        console.print(counts)
+        if continuous:
+            with doing(f"Producing {rate:g} readings a second into {folder} until stopped"):
+                counts = produce_continuously(world, folder, rate, interval, stop_on_signals())
+        else:
+            with doing(f"Producing into {folder}") as tell:
+                counts = produce(world, folder, lambda done: tell(f"{done:,} readings"))
+        for name, count in asdict(counts).items():
+            console.print(f"  {name.replace('_', ' '):<24} {count:>12,}", highlight=False)
+
+
+def stop_on_signals() -> Event:
+    """Give an event that SIGINT and SIGTERM set."""
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 @app.command("import")
@@ -97,9 +120,7 @@ def import_files(
     files: Annotated[list[Path], typer.Argument(help="Garmin or ANT activity files (.fit).")],
     user: Annotated[int | None, typer.Option(help="The user's id. Default: made up.")] = None,
     device: Annotated[int | None, typer.Option(help="The device's id. Default: made up.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The landing folder. Default: FITNESS_LANDING or data/landing.")
-    ] = None,
+    out: Out = None,
 ) -> None:
     """Turn recorded activities into landing records."""
     from python_ingest.fit import import_fit
@@ -107,7 +128,11 @@ def import_files(
     with plain_errors():
         folder = read_settings(landing=out).landing
         for imported in import_fit(files, folder, user, device):
-            console.print(str(imported), highlight=False)
+            console.print(
+                f"{imported.source.name}: user {imported.user_id}, device {imported.device_id}, "
+                f"{len(imported.sessions)} sessions, {imported.readings:,} readings",
+                highlight=False,
+            )
 
 
 @app.command()

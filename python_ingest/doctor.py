@@ -40,7 +40,9 @@ def python() -> Finding:
     """Check the version of Python."""
     found = f"Python {sys.version_info.major}.{sys.version_info.minor}"
     good = sys.version_info[:2] in ((3, 11), (3, 12))
-    return Finding(good, found if good else f"{found}: use 3.11 or 3.12, as in uv sync --python 3.12")
+    return Finding(
+        good, found if good else f"{found}: use 3.11 or 3.12, as in uv sync --python 3.12"
+    )
 
 
 def java() -> Finding:

@@ -12,14 +12,14 @@ from pathlib import Path
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
-from pyspark.sql.streaming import StreamingQuery
-from pyspark.sql.types import StructType
+from pyspark.sql.streaming.query import StreamingQuery
 
 from python_ingest.bronze import (
     CSV_COLUMNS,
     create_tables,
     csv_rows,
     json_rows,
+    schema,
     table_columns,
 )
 from python_ingest.landing import MULTIPLEX
@@ -44,7 +44,12 @@ def ingest(spark: SparkSession, settings: Settings) -> Counter[str]:
         bronze = settings.lakehouse / "bronze"
         create_tables(spark, bronze)
         queries = [
-            start(multiplex_lines(spark, settings), MULTIPLEX, settings, multiplex_writer(bronze, landed))
+            start(
+                multiplex_lines(spark, settings),
+                MULTIPLEX,
+                settings,
+                multiplex_writer(bronze, landed),
+            )
         ]
         for feed in CSV_COLUMNS:
             files = csv_files(spark, settings, feed)
@@ -130,7 +135,7 @@ def csv_writer(bronze: Path, feed: str, landed: Counter[str]) -> BatchWriter:
 def append(rows: DataFrame, table: Path, batch: int) -> None:
     """Append a batch to a bronze table, unless it is there already from before a crash."""
     stream = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
-    columns = StructType.fromDDL(table_columns(table.name)).names
+    columns = schema(table_columns(table.name)).names
     (
         rows.withColumn("_ingested_at", F.current_timestamp())
         .select(*columns)

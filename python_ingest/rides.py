@@ -10,3 +10,7 @@ def ride_files() -> list[Path]:
     package = find_spec("sweat")
     folders = package.submodule_search_locations if package else None
     return sorted(p for folder in folders or () for p in Path(folder).glob("examples/data/*.fit"))
+
+
+if __name__ == "__main__":
+    print(*ride_files(), sep="\n")  # noqa: T201 - the demo's script reads the paths

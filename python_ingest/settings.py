@@ -24,13 +24,18 @@ class Settings:
     target: str
 
     def __post_init__(self) -> None:
-        for name, folder in (("FITNESS_LANDING", self.landing), ("FITNESS_LAKEHOUSE", self.lakehouse)):
+        for name, folder in (
+            ("FITNESS_LANDING", self.landing),
+            ("FITNESS_LAKEHOUSE", self.lakehouse),
+        ):
             if folder.exists() and not folder.is_dir():
                 raise SettingError(f"{name} is {folder}, which is not a folder: name a folder.")
-        if self.lakehouse.is_relative_to(self.landing) or self.landing.is_relative_to(self.lakehouse):
+        if self.lakehouse.is_relative_to(self.landing) or self.landing.is_relative_to(
+            self.lakehouse
+        ):
             raise SettingError(
-                f"The landing folder {self.landing} and the lakehouse folder {self.lakehouse} lie in "
-                "one another: set FITNESS_LANDING and FITNESS_LAKEHOUSE to folders apart."
+                f"The landing folder {self.landing} and the lakehouse folder {self.lakehouse} "
+                "lie in one another: set FITNESS_LANDING and FITNESS_LAKEHOUSE to folders apart."
             )
 
     @property

@@ -14,7 +14,11 @@ GOLD = ("gold.workout_bpm_summary", "gold.gym_summary")
 
 
 def show_tables(
-    spark: SparkSession, settings: Settings, console: Console, names: Sequence[str] | None, rows: int
+    spark: SparkSession,
+    settings: Settings,
+    console: Console,
+    names: Sequence[str] | None,
+    rows: int,
 ) -> None:
     """Print up to `rows` rows of each table, the lineage columns left out.
 
@@ -24,13 +28,17 @@ def show_tables(
     for name in names or GOLD:
         path = settings.lakehouse.joinpath(*name.split("."))
         if not (path / "_delta_log").is_dir():
-            raise SettingError(f"There is no table {name} in {settings.lakehouse}: {how_to_get(path)}")
+            raise SettingError(
+                f"There is no table {name} in {settings.lakehouse}: {how_to_get(path)}"
+            )
         stored = spark.read.format("delta").load(str(path))
         columns = [c for c in stored.columns if not c.startswith("_")]
         ordered = stored.select(*columns).orderBy(*columns[:5])
         found = ordered.limit(rows).collect()
         total = stored.count()
-        table = Table(title=f"{name}: {total:,} rows" + (f", the first {rows}" if total > rows else ""))
+        table = Table(
+            title=f"{name}: {total:,} rows" + (f", the first {rows}" if total > rows else "")
+        )
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in found:

@@ -18,7 +18,8 @@ LOG = PROJECT / "logs" / "spark.log"
 JAVA_VERSIONS = (17, 21)
 JAVA_INSTALL = (
     "Install one: sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), "
-    "sudo dnf install -y java-21-openjdk-headless (Fedora, RHEL) or brew install openjdk@21 (macOS)."
+    "sudo dnf install -y java-21-openjdk-headless (Fedora, RHEL) "
+    "or brew install openjdk@21 (macOS)."
 )
 
 

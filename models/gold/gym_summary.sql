@@ -53,6 +53,6 @@ select
         from_utc_timestamp(exercised.login, coalesce(gyms.time_zone, '{{ var("default_time_zone") }}')) as date
     ) as date,
     round({{ minutes_between('exercised.login', 'exercised.logout') }}, 2) as minutes_in_gym,
-    round(coalesce(exercised.minutes_exercising, 0), 2) as minutes_exercising
+    round(if(exercised.workout_id is null, 0, exercised.minutes_exercising), 2) as minutes_exercising
 from exercised
 left join gyms on exercised.gym = gyms.gym
