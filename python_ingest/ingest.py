@@ -67,7 +67,8 @@ def multiplex_lines(spark: SparkSession, settings: Settings) -> DataFrame:
         .load(str(folder(settings, MULTIPLEX)))
         .where(F.trim("value") != "")
         .select(
-            F.col("value").alias("_raw"),
+            # A byte order mark at the beginning of a file is no part of its first line.
+            F.expr("trim(leading '\ufeff' from value)").alias("_raw"),
             F.col("_metadata.file_path").alias("_source_file"),
             F.col("_metadata.file_modification_time").alias("_source_modified_at"),
         )

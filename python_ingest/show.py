@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 from rich.console import Console
 from rich.table import Table
 
@@ -33,8 +34,12 @@ def show_tables(
             )
         stored = spark.read.format("delta").load(str(path))
         columns = [c for c in stored.columns if not c.startswith("_")]
-        ordered = stored.select(*columns).orderBy(*columns[:5])
-        found = ordered.limit(rows).collect()
+        # Instants as text in Spark, since Python would show them in this machine's time zone.
+        shown = [
+            F.col(name).cast("string") if kind == "timestamp" else F.col(name)
+            for name, kind in stored.select(*columns).dtypes
+        ]
+        found = stored.orderBy(*columns[:5]).limit(rows).select(*shown).collect()
         total = stored.count()
         table = Table(
             title=f"{name}: {total:,} rows" + (f", the first {rows}" if total > rows else "")

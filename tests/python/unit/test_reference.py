@@ -268,7 +268,7 @@ def device_spans(made: Tables) -> list[tuple[object, ...]]:
 
 
 def test_devices_are_passed_on_and_back(land: Land) -> None:
-    lines = [f"1,11,m2,{T0}", f"1,11,m1,{T0}", f"1,11,m0,{T0 + 10}"]  # m0: still their own
+    lines = [f"1,11,m1,{T0}", f"1,11,m2,{T0}", f"1,11,m0,{T0 + 10}"]  # m0: still their own
     lines += [f"2,11,m5,{T0 + 20}", f"1,11,m6,{T0 + 30}"]
     made = land(USERS + "\n".join(reversed(lines)) + "\n")
     assert device_spans(made) == [

@@ -1,0 +1,76 @@
+"""A lakehouse for tests: landed, built and read with the project's own commands."""
+
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from python_ingest.build import build
+from python_ingest.ingest import ingest
+from python_ingest.settings import Settings
+from python_ingest.spark import start_spark
+from tests.python.reference import KEYS, tables
+from tests.python.worlds import compare
+
+MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test", "snapshot")
+SCHEMAS = ("bronze", "silver", "gold", "ops", "snapshots")
+
+
+class Lake:
+    """A landing folder and a lakehouse on the session's one Spark, emptied before each use."""
+
+    def __init__(self, root: Path) -> None:
+        self.settings = Settings(root / "landing", root / "lakehouse", "local")
+        self.spark: SparkSession = start_spark(self.settings)
+
+    def empty(self) -> None:
+        """Forget all records and tables."""
+        for schema in SCHEMAS:
+            self.spark.sql(f"drop schema if exists {schema} cascade")
+        for folder in (*SCHEMAS, "checkpoints"):
+            shutil.rmtree(self.settings.lakehouse / folder, ignore_errors=True)
+        shutil.rmtree(self.settings.landing, ignore_errors=True)
+        jvm = self.spark._jvm
+        assert jvm is not None
+        jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+    def ingest(self) -> Mapping[str, int]:
+        """Land what is new."""
+        return ingest(self.spark, self.settings)
+
+    def build(self, *arguments: str) -> None:
+        """Build the models, without tests."""
+        build(self.settings, [*MODELS_ONLY, *arguments])
+
+    def build_and_test(self, *arguments: str) -> None:
+        """Build as users do: models, snapshots and tests."""
+        build(self.settings, arguments)
+
+    def rows(self, table: str) -> list[dict[str, object]]:
+        """Give the rows of `layer.table`, instants aware and in UTC."""
+        path = self.settings.lakehouse.joinpath(*table.split("."))
+        return [
+            {name: in_utc(value) for name, value in row.asDict(recursive=True).items()}
+            for row in self.spark.read.format("delta").load(str(path)).collect()
+        ]
+
+    def version(self, table: str) -> int:
+        """Give the newest Delta version of `layer.table`."""
+        log = self.settings.lakehouse.joinpath(*table.split(".")) / "_delta_log"
+        return max(int(path.stem) for path in log.glob("*[0-9].json"))
+
+    def differences(self) -> list[str]:
+        """Compare every silver and gold table with the reference made from the landed records."""
+        found = []
+        for table, expected in tables(self.settings.landing).items():
+            layer = "gold" if table in ("workout_bpm_summary", "gym_summary") else "silver"
+            actual = self.rows(f"{layer}.{table}")
+            found += [f"{table}: {line}" for line in compare(expected, actual, KEYS[table])]
+        return found
+
+
+def in_utc(value: object) -> object:
+    """Give an instant as Spark's collect() hands it out, naive and local, aware and in UTC."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
