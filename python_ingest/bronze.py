@@ -123,7 +123,12 @@ def json_rows(lines: DataFrame) -> DataFrame:
         )
         .withColumn(
             "payload",
-            F.when(F.col("feed") != UNROUTED, strict_json(F.col("line.value"), PAYLOAD)),
+            F.when(
+                F.col("feed") != UNROUTED,
+                F.coalesce(
+                    object_payload(F.col("_raw")), strict_json(F.col("line.value"), PAYLOAD)
+                ),
+            ),
         )
         .select(
             "feed",
@@ -137,6 +142,17 @@ def json_rows(lines: DataFrame) -> DataFrame:
             "_source_modified_at",
         )
     )
+
+
+def object_payload(raw: Column) -> Column:
+    """Parse a line's `value` where it is an object; NULL where it is text.
+
+    From the line itself, since Spark writes an object that it reads as text anew, and changes
+    numbers beyond a double's range. The pattern spares all other lines a second parse.
+    """
+    # With the field that strict_json() adds, so that both kinds of payload have one type.
+    envelope = strict_json(raw, f"value: struct<{PAYLOAD}, _end: bigint>")
+    return F.when(raw.rlike(r'"value"\s*:\s*\{'), envelope["value"])
 
 
 def text_only(name: str, payload: Column, value: Column) -> Column:

@@ -39,8 +39,9 @@ exercised as (
             as minutes_exercising
     from visits
     left join workouts
-        on visits.user_id = workouts.user_id
-        and greatest(workouts.start_time, visits.login) < least(workouts.end_time, visits.logout)
+        on
+            visits.user_id = workouts.user_id
+            and greatest(workouts.start_time, visits.login) < least(workouts.end_time, visits.logout)
 )
 
 select

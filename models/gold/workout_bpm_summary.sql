@@ -51,10 +51,11 @@ measured as (
         count(*) as num_recordings
     from session_dates
     inner join readings
-        on session_dates.user_id = readings.user_id
-        and session_dates.event_date = readings.event_date
-        and readings.event_time >= session_dates.start_time
-        and readings.event_time < session_dates.end_time
+        on
+            session_dates.user_id = readings.user_id
+            and session_dates.event_date = readings.event_date
+            and session_dates.start_time <= readings.event_time
+            and session_dates.end_time > readings.event_time
     group by session_dates.user_id, session_dates.workout_id, session_dates.session_id
 ),
 

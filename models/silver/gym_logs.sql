@@ -56,6 +56,7 @@ select
     assignments.user_id
 from visits
 inner join assignments
-    on visits.mac_address = assignments.mac_address
-    and visits.login >= assignments.valid_from
-    and (assignments.valid_to is null or visits.login < assignments.valid_to)
+    on
+        visits.mac_address = assignments.mac_address
+        and visits.login >= assignments.valid_from
+        and (assignments.valid_to is null or visits.login < assignments.valid_to)

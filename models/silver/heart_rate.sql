@@ -63,7 +63,8 @@ select
     ranked._offset
 from ranked
 inner join assignments
-    on ranked.device_id = assignments.device_id
-    and ranked.event_time >= assignments.valid_from
-    and (assignments.valid_to is null or ranked.event_time < assignments.valid_to)
+    on
+        ranked.device_id = assignments.device_id
+        and ranked.event_time >= assignments.valid_from
+        and (assignments.valid_to is null or ranked.event_time < assignments.valid_to)
 where ranked.rank = 1

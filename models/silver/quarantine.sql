@@ -23,15 +23,24 @@
 with
 
 devices as (
-    select distinct device_id, true as is_known from {{ ref('device_assignments') }}
+    select distinct
+        device_id,
+        true as is_known
+    from {{ ref('device_assignments') }}
 ),
 
 macs as (
-    select distinct mac_address, true as is_known from {{ ref('mac_assignments') }}
+    select distinct
+        mac_address,
+        true as is_known
+    from {{ ref('mac_assignments') }}
 ),
 
 users as (
-    select distinct user_id, true as is_known from {{ ref('users') }}
+    select distinct
+        user_id,
+        true as is_known
+    from {{ ref('users') }}
 ),
 
 registrations as (

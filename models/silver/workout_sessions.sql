@@ -10,8 +10,9 @@ with
 events as (
     select
         *,
-        min(event_time) filter (where action = 'start')
-            over (partition by user_id, workout_id, session_id) as start_time
+        min(case when action = 'start' then event_time end) over (
+            partition by user_id, workout_id, session_id
+        ) as start_time
     from {{ ref('workouts') }}
     where {{ in_slices(touched) }}
 ),

@@ -2,14 +2,30 @@
 with
 
 visits as (
-    select mac_address, gym, login from {{ ref('gym_logs') }}
+    select
+        mac_address,
+        gym,
+        login
+    from {{ ref('gym_logs') }}
     where logout is not null
 ),
 
 summarised as (
-    select distinct mac_address, gym, login from {{ ref('gym_summary') }}
+    select distinct
+        mac_address,
+        gym,
+        login
+    from {{ ref('gym_summary') }}
 )
 
-(select * from visits except all select * from summarised)
+(
+    select * from visits
+    except all
+    select * from summarised
+)
 union all
-(select * from summarised except all select * from visits)
+(
+    select * from summarised
+    except all
+    select * from visits
+)

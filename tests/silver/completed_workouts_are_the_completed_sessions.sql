@@ -11,6 +11,14 @@ completed_sessions as (
     where state = 'completed'
 )
 
-(select * from workouts except all select * from completed_sessions)
+(
+    select * from workouts
+    except all
+    select * from completed_sessions
+)
 union all
-(select * from completed_sessions except all select * from workouts)
+(
+    select * from completed_sessions
+    except all
+    select * from workouts
+)

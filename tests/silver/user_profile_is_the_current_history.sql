@@ -13,6 +13,14 @@ current_versions as (
     where is_current
 )
 
-(select * from profiles except all select * from current_versions)
+(
+    select * from profiles
+    except all
+    select * from current_versions
+)
 union all
-(select * from current_versions except all select * from profiles)
+(
+    select * from current_versions
+    except all
+    select * from profiles
+)

@@ -1,7 +1,6 @@
 """The reference against examples worked by hand from the tables' contract, rule by rule."""
 
 import json
-import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -11,10 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from reference import KEYS, SCHEMA, tables
-from worlds import World, compare, world_from_seed, worlds
+from tests.python.reference import KEYS, SCHEMA, tables
+from tests.python.worlds import World, compare, world_from_seed, worlds
 
 Tables = dict[str, list[dict[str, object]]]
 Land = Callable[..., Tables]
