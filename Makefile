@@ -29,7 +29,7 @@ check: setup ## Lint, types, SQL style, YAML, dbt's own checks
 	@$(RUN) mypy
 	@$(RUN) yamllint --strict .
 	@$(RUN) scripts/check_dbt.sh
-	@$(RUN) sqlfluff lint --disable-progress-bar models tests snapshots
+	@$(RUN) sqlfluff lint --disable-progress-bar models tests/silver tests/gold
 
 clean: ## Remove what builds and demos have made: data, logs, target
 	rm -rf data logs target

@@ -111,7 +111,8 @@
     {% set view = this.identifier ~ '__reassigned' %}
     {% do keep_for_run(view, "
         with changed as (
-            select " ~ key ~ ", valid_from, valid_to, user_id, _change_type
+            select " ~ key ~ ", valid_from, valid_to, user_id, _change_type,
+                bool_or(_change_type in ('delete', 'update_preimage')) over (partition by " ~ key ~ ") as was_known
             from " ~ changes(assignments) ~ "
         ),
         -- An ownership that only ends at another time differs between the two ends.
@@ -123,11 +124,9 @@
                     else min(valid_from)
                 end as from_time,
                 max(coalesce(valid_to, timestamp'9999-12-31')) as to_time
-            from changed group by " ~ key ~ ", valid_from
+            from changed where was_known group by " ~ key ~ ", valid_from
         )
-        select * from spans where " ~ key ~ " in (
-            select " ~ key ~ " from changed where _change_type in ('delete', 'update_preimage')
-        )
+        select * from spans
     ") %}
     {% set span = run_query('select min(cast(from_time as date)), max(cast(to_time as date)) from ' ~ view).rows[0] %}
     {% do return({'view': view, 'from_date': span[0], 'to_date': span[1]} if span[0] else none) %}
