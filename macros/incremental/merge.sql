@@ -38,9 +38,9 @@
         {% do return(nothing_to_write()) %}
     {% endif %}
 
-    {% do plan.update({'batch': this.identifier ~ '__batch', 'newest_by': config.get('newest_by', [])}) %}
+    {% do plan.update({'batch': this.identifier ~ '__batch', 'newest_by': model_setting('newest_by', [])}) %}
     {% do keep_for_run(plan.batch, 'select * from ' ~ source) %}
-    {% set prune_by = config.get('prune_by') %}
+    {% set prune_by = model_setting('prune_by') %}
     {% if prune_by %}
         {% set dates = dates_of('select distinct ' ~ prune_by ~ ' from ' ~ plan.batch) %}
         {% do plan.update({'on_dates': on_dates('target.' ~ prune_by, dates)}) %}
@@ -129,7 +129,7 @@
 {# Condition: the batch's row replaces the table's of the same key. Lineage alone is no difference. #}
 {% macro wins(plan) -%}
     {%- set compared = [] -%}
-    {%- for c in plan.columns if c not in plan.key and (not c.startswith('_') or c in config.get('newest_by', [])) -%}
+    {%- for c in plan.columns if c not in plan.key and (not c.startswith('_') or c in model_setting('newest_by', [])) -%}
         {%- do compared.append('source.' ~ c ~ ' <=> target.' ~ c) -%}
     {%- endfor -%}
     not ({{ compared | join(' and ') or 'true' }})
@@ -143,7 +143,7 @@
 {# A model that follows changes must follow those of every input it reads, or declare the input static. #}
 {% macro check_all_asked(read) %}
     {% set followed = read.asked | list %}
-    {% for dimension in config.get('dimensions', {}) %}
+    {% for dimension in model_setting('dimensions', {}) %}
         {% do followed.append(input_name(ref(dimension))) %}
     {% endfor %}
     {% for name in read.inputs if read.asked and name not in followed %}

@@ -43,7 +43,7 @@
                 {% set data = [] %}
                 {% for commit in since if not is_upkeep(commit) %}{% do data.append(commit) %}{% endfor %}
                 {% do read.inputs[input].update({'is_changed': data | length > 0}) %}
-                {% set key = config.get('dimensions', {}).get(relation.identifier) %}
+                {% set key = model_setting('dimensions', {}).get(relation.identifier) %}
                 {% if data and key and has_lost_keys(relation, key, mark.version, seen[0].version) %}
                     {% do reasons.append('rows of ' ~ input ~ ' are gone: what they admitted must go too') %}
                 {% endif %}
@@ -116,7 +116,7 @@
   (see quarantine) cannot be passed by, however models are selected.
 #}
 {% macro readable_commits(relation, from) %}
-    {% set gate = config.get('gate') %}
+    {% set gate = model_setting('gate') %}
     {% if not gate or relation.schema != 'bronze' %}
         {% do return(commits(relation, from)) %}
     {% endif %}

@@ -23,7 +23,7 @@
 {# The relations that this model reads and whose changes it must follow: all but its static_inputs. #}
 {% macro watched_inputs() %}
     {% set inputs = {} %}
-    {% for r in model.refs if r.name not in config.get('static_inputs', []) %}
+    {% for r in model.refs if r.name not in model_setting('static_inputs', []) %}
         {% set relation = ref(r.package, r.name) if r.package else ref(r.name) %}
         {# An ephemeral model has no table: its readers follow the source under it. #}
         {% if not relation.is_cte %}
@@ -35,4 +35,10 @@
         {% do inputs.update({input_name(relation): relation}) %}
     {% endfor %}
     {% do return(inputs) %}
+{% endmacro %}
+
+
+{# A setting of the model at hand that is ours, not dbt's: under `meta` in its config. #}
+{% macro model_setting(name, default=none) %}
+    {% do return((config.get('meta') or {}).get(name, default)) %}
 {% endmacro %}

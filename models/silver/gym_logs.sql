@@ -1,9 +1,11 @@
 -- Visits to gyms, with the visitor. Grain: one row per mac_address, gym and login.
 {{ config(
     unique_key=['mac_address', 'gym', 'login'],
-    newest_by=['logout'],
-    gate='quarantine',
-    dimensions={'mac_assignments': 'mac_address'},
+    meta={
+        'gate': 'quarantine',
+        'newest_by': ['logout'],
+        'dimensions': {'mac_assignments': 'mac_address'},
+    },
 ) }}
 
 {%- set reassigned = reassigned(ref('mac_assignments'), 'mac_address') %}

@@ -2,10 +2,12 @@
 {{ config(
     unique_key=['device_id', 'event_time'],
     partition_by=['event_date'],
-    prune_by='event_date',
-    newest_by=['_broker_timestamp', '_offset', 'heartrate'],
-    gate='quarantine',
-    dimensions={'device_assignments': 'device_id'},
+    meta={
+        'gate': 'quarantine',
+        'newest_by': ['_broker_timestamp', '_offset', 'heartrate'],
+        'prune_by': 'event_date',
+        'dimensions': {'device_assignments': 'device_id'},
+    },
 ) }}
 
 {%- set reassigned = reassigned(ref('device_assignments'), 'device_id') %}

@@ -4,7 +4,9 @@
 -- the line is deleted here, and the event table takes it from this table's change feed.
 {{ config(
     unique_key=['row_id'],
-    dimensions={'device_assignments': 'device_id', 'mac_assignments': 'mac_address', 'users': 'user_id'},
+    meta={
+        'dimensions': {'device_assignments': 'device_id', 'mac_assignments': 'mac_address', 'users': 'user_id'},
+    },
 ) }}
 
 {%- set pending = {

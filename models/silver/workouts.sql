@@ -1,8 +1,10 @@
 -- Starts and stops of workouts of registered users. Grain: one row per event (all columns).
 {{ config(
     unique_key=['user_id', 'workout_id', 'session_id', 'action', 'event_time'],
-    gate='quarantine',
-    dimensions={'users': 'user_id'},
+    meta={
+        'gate': 'quarantine',
+        'dimensions': {'users': 'user_id'},
+    },
 ) }}
 
 with
