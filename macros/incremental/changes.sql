@@ -34,3 +34,14 @@
     {% set input = read.inputs.get(input_name(relation)) %}
     {% do return(read.mode == 'changes' and input is not none and input.is_changed) %}
 {% endmacro %}
+
+
+{#
+  The relation at the version up to which this run follows its changes. Needed where a query reads
+  both the changes of a table and the table: Spark resolves a name once a query, and would take the
+  table for its change feed.
+#}
+{% macro pinned(relation) -%}
+    {%- set input = model_read().inputs.get(input_name(relation)) -%}
+    {{ relation }}{{ ' version as of ' ~ input.to if input }}
+{%- endmacro %}

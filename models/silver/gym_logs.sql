@@ -13,7 +13,7 @@
 with
 
 assignments as (
-    select * from {{ ref('mac_assignments') }}
+    select * from {{ pinned(ref('mac_assignments')) }}
 ),
 
 arrived as (
