@@ -1,6 +1,9 @@
 -- Parts of each calendar day. Grain: one row per date.
 {{ config(unique_key=['date']) }}
 
+{#- It reads no table: what there is to watch is its code and its vars. #}
+{%- do model_read() %}
+
 with
 
 dates as (

@@ -11,7 +11,7 @@ def check(lake: Lake, world: World, when: str) -> None:
     assert not differences, "\n".join([when, *differences[:20], world.describe()])
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_tables_equal_the_reference_however_the_records_are_cut_into_batches(
     lake: Lake, seed: int
 ) -> None:
