@@ -542,7 +542,7 @@ def test_keys_are_unique_and_no_batching_changes_a_table(world: World) -> None:
 
 def test_worlds_reach_every_table_reason_and_state() -> None:
     seen = set()
-    for seed in range(12):
+    for seed in range(30):
         world = world_from_seed(seed)
         made = landed_tables(world, list(range(len(world.batches))))
         seen |= {table for table, rows in made.items() if rows}
