@@ -20,10 +20,14 @@
 {% endmacro %}
 
 
-{# The change feed of a table after version `from` up to `to`, a table function. #}
+{#
+  The change feed of a table after version `from` up to `to`, a table function. Its name is in
+  capitals since Spark resolves a name once a query, and would take the feed for the table wherever
+  a query reads both; catalogs do not mind the case.
+#}
 {% macro change_feed(relation, from, to) -%}
     {%- set name = [relation.database, relation.schema, relation.identifier] | reject('none') | join('.') -%}
-    table_changes('{{ name }}', {{ from + 1 }}, {{ to }})
+    table_changes('{{ name | upper }}', {{ from + 1 }}, {{ to }})
 {%- endmacro %}
 
 
@@ -35,13 +39,3 @@
     {% do return(read.mode == 'changes' and input is not none and input.is_changed) %}
 {% endmacro %}
 
-
-{#
-  The relation at the version up to which this run follows its changes. Needed where a query reads
-  both the changes of a table and the table: Spark resolves a name once a query, and would take the
-  table for its change feed.
-#}
-{% macro pinned(relation) -%}
-    {%- set input = model_read().inputs.get(input_name(relation)) -%}
-    {{ relation }}{{ ' version as of ' ~ input.to if input }}
-{%- endmacro %}

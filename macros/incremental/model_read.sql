@@ -70,7 +70,6 @@
   are erased. A model names what admits its facts in the config `dimensions: {model: key column}`.
 #}
 {% macro has_lost_keys(relation, key, from, to) %}
-    {# Not a join: Delta cannot join a change feed with its own table. #}
     {% do return(run_query(
         'select 1 from ' ~ change_feed(relation, from, to) ~ " where _change_type = 'delete' and "
         ~ key ~ ' not in (select ' ~ key ~ ' from ' ~ relation ~ ') limit 1'

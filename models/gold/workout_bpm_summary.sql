@@ -31,7 +31,7 @@ readings as (
 ),
 
 profiles as (
-    select * from {{ pinned(ref('user_profile')) }}
+    select * from {{ ref('user_profile') }}
 ),
 
 -- A row a date, so that a reading meets only its day's sessions.

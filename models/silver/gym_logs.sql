@@ -13,7 +13,7 @@
 with
 
 assignments as (
-    select * from {{ pinned(ref('mac_assignments')) }}
+    select * from {{ ref('mac_assignments') }}
 ),
 
 arrived as (

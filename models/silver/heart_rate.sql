@@ -15,7 +15,7 @@
 with
 
 assignments as (
-    select * from {{ pinned(ref('device_assignments')) }}
+    select * from {{ ref('device_assignments') }}
 ),
 
 arrived as (
