@@ -18,6 +18,7 @@ from uuid import uuid4
 import hypothesis
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 USERS, DEVICES, MACS = (1, 2, 3), (11, 12, 13), ("aa:01", "aa:02", "aa:03")
 STRANGE_DEVICE, STRANGE_MAC = 14, "aa:ff"  # never registered
@@ -354,7 +355,7 @@ def world_from_seed(seed: int) -> World:
         drawn.append(world)
 
     # Hypothesis mixes in constants of the modules that are loaded; the seed alone shall decide.
-    with mock.patch.object(providers, "_get_local_constants", providers.Constants):
+    with mock.patch.object(providers, "_get_local_constants", Constants):
         draw()
     return max(drawn, key=lambda world: len(world.records))
 
