@@ -35,7 +35,7 @@
     {% for row in agate_table.rows %}
         {% set cells = [] %}
         {% for name in agate_table.column_names %}
-            {% set value = "'" ~ (row[name] | string | replace('\\', '\\\\') | replace("'", "\\'")) ~ "'" if row[name] is not none else 'null' %}
+            {% set value = quoted(row[name]) if row[name] is not none else 'null' %}
             {% set type = types.get(name, adapter.convert_type(agate_table, loop.index0)) %}
             {% do cells.append('cast(' ~ value ~ ' as ' ~ type ~ ')') %}
         {% endfor %}

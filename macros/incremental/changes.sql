@@ -38,4 +38,3 @@
     {% set input = read.inputs.get(input_name(relation)) %}
     {% do return(read.mode == 'changes' and input is not none and input.is_changed) %}
 {% endmacro %}
-

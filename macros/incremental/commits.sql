@@ -1,13 +1,14 @@
 {#
   The newest commits of a Delta table, newest first, back to version `down_to` where the log still
-  has it: a list of {version, committed_at, operation, mode}. Asked once a run for each input, so
-  every model of a run sees the same version of it.
+  has it: a list of {version, committed_at, operation, appends, is_upkeep}. Asked once a run for each
+  input, so every model of a run sees the same version of it.
 #}
 {% macro commits(relation, down_to=none) %}
     {% set known = run_state().commits %}
     {% set name = input_name(relation) %}
     {% if name not in known %}
-        {% do known.update({name: read_history(relation, 1)}) %}
+        {# As many as a run is likely to need; of two models that ask at once the first answer counts. #}
+        {% do known.setdefault(name, read_history(relation, 10)) %}
     {% endif %}
     {% set newest = known[name][0].version %}
     {% if down_to is not none and known[name][-1].version > down_to %}
@@ -28,17 +29,18 @@
             'operation': row['operation'],
             'appends': row['operation'] == 'STREAMING UPDATE'
                 or (row['operation'] == 'WRITE' and 'Append' in (row['operationParameters'] | string)),
+            'is_upkeep': is_upkeep(row['operation']),
         }) %}
     {% endfor %}
     {% do return(found) %}
 {% endmacro %}
 
 
-{# Commits that change no row. #}
-{% macro is_upkeep(commit) %}
+{# Operations that change no row. #}
+{% macro is_upkeep(operation) %}
     {% do return(
-        commit.operation in ('OPTIMIZE', 'VACUUM START', 'VACUUM END', 'CREATE TABLE', 'REORG', 'CLUSTER BY')
-        or 'PROPERTIES' in commit.operation
-        or 'COLUMN' in commit.operation
+        operation in ('OPTIMIZE', 'VACUUM START', 'VACUUM END', 'CREATE TABLE', 'REORG', 'CLUSTER BY')
+        or 'PROPERTIES' in operation
+        or 'COLUMN' in operation
     ) %}
 {% endmacro %}

@@ -23,7 +23,7 @@
     {% set name = input_name(this) %}
     {% set marks = watermarks().get(name, {}) %}
     {% set logic = local_md5(model.raw_code ~ tojson(used_vars(), sort_keys=true)) %}
-    {% set read = {'model': name, 'mode': 'changes' if is_incremental() else 'full', 'inputs': {}, 'logic': logic, 'asked': []} %}
+    {% set read = {'model': name, 'mode': 'changes' if is_made() else 'full', 'inputs': {}, 'logic': logic, 'asked': []} %}
     {% set reasons = [] %}
     {% for input, relation in watched_inputs().items() %}
         {% set mark = marks.get(input) %}
@@ -35,19 +35,10 @@
             'is_changed': true,
         }}) %}
         {% if read.mode == 'changes' %}
-            {% set reason = why_whole(input, mark, seen, relation, logic) %}
-            {% if reason %}
-                {% do reasons.append(reason) %}
-            {% else %}
-                {% set since = seen | selectattr('version', 'gt', mark.version) | list %}
-                {% set data = [] %}
-                {% for commit in since if not is_upkeep(commit) %}{% do data.append(commit) %}{% endfor %}
-                {% do read.inputs[input].update({'is_changed': data | length > 0}) %}
-                {% set key = model_setting('dimensions', {}).get(relation.identifier) %}
-                {% if data and key and has_lost_keys(relation, key, mark.version, seen[0].version) %}
-                    {% do reasons.append('rows of ' ~ input ~ ' are gone: what they admitted must go too') %}
-                {% endif %}
-            {% endif %}
+            {% set news = seen | rejectattr('is_upkeep') | selectattr('version', 'gt', mark.version if mark else -1) | list %}
+            {% do read.inputs[input].update({'is_changed': news | length > 0}) %}
+            {% set reason = why_whole(input, mark, seen, news, relation, logic) %}
+            {% if reason %}{% do reasons.append(reason) %}{% endif %}
         {% endif %}
     {% endfor %}
     {% if not read.inputs %}
@@ -65,9 +56,18 @@
 {% endmacro %}
 
 
+{# Whether there is a table to bring up to date, not to make anew. #}
+{% macro is_made() %}
+    {% if model.resource_type == 'snapshot' %}
+        {% do return(load_relation(this) is not none and not should_full_refresh()) %}
+    {% endif %}
+    {% do return(is_incremental()) %}
+{% endmacro %}
+
+
 {#
   Whether a key that admitted facts is no longer in its dimension. It happens only when bronze rows
-  are erased. A model names what admits its facts in the config `dimensions: {model: key column}`.
+  are erased. A model names what admits its facts in the setting `dimensions: {model: key column}`.
 #}
 {% macro has_lost_keys(relation, key, from, to) %}
     {% do return(run_query(
@@ -77,8 +77,11 @@
 {% endmacro %}
 
 
-{# Why the changes of an input cannot be followed from the watermark on; none where they can. #}
-{% macro why_whole(input, mark, seen, relation, logic) %}
+{#
+  Why the changes of an input cannot be followed from the watermark `mark` on; none where they can.
+  `seen` are its commits, `news` those after the watermark that changed rows.
+#}
+{% macro why_whole(input, mark, seen, news, relation, logic) %}
     {% if not mark %}
         {% do return('it has no watermark on ' ~ input) %}
     {% elif mark.logic != logic %}
@@ -88,13 +91,17 @@
     {% if not at_mark or at_mark[0].committed_at != mark.committed_at %}
         {% do return('the log of ' ~ input ~ ' no longer has version ' ~ mark.version ~ ' as it was read') %}
     {% endif %}
-    {% for commit in seen if commit.version > mark.version and not is_upkeep(commit) %}
+    {% for commit in news %}
         {% if 'REPLACE' in commit.operation or commit.operation == 'RESTORE' %}
             {% do return(input ~ ' was made anew in version ' ~ commit.version) %}
         {% elif relation.schema == 'bronze' and not commit.appends %}
             {% do return('rows of ' ~ input ~ ' were changed in place in version ' ~ commit.version) %}
         {% endif %}
     {% endfor %}
+    {% set key = model_setting('dimensions', {}).get(relation.identifier) %}
+    {% if key and news | rejectattr('appends') | list and has_lost_keys(relation, key, mark.version, seen[0].version) %}
+        {% do return('rows of ' ~ input ~ ' are gone: what they admitted must go too') %}
+    {% endif %}
     {% do return(none) %}
 {% endmacro %}
 
@@ -110,7 +117,7 @@
 
 
 {#
-  The commits of an input that this model may read. A model with the config `gate: <other model>`
+  The commits of an input that this model may read. A model with the setting `gate: <other model>`
   reads a source no further than that other model has read it, so that whatever the gate holds back
   (see quarantine) cannot be passed by, however models are selected.
 #}

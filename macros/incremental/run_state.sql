@@ -10,7 +10,12 @@
 
 {# Whether this render is for a build: not parse, compile, docs, lint or a unit test. #}
 {% macro is_building() %}
-    {% do return(execute and flags.WHICH in ('run', 'build', 'retry') and model.resource_type == 'model') %}
+    {% do return(execute and is_run_of_models() and model.resource_type in ('model', 'snapshot')) %}
+{% endmacro %}
+
+
+{% macro is_run_of_models() %}
+    {% do return(flags.WHICH in ('run', 'build', 'retry', 'snapshot')) %}
 {% endmacro %}
 
 

@@ -18,10 +18,15 @@
     {% endfor %}
     {% set touched = {'columns': columns, 'filter': 'none'} %}
     {% if news %}
-        {% set view = this.identifier ~ '__touched' %}
-        {% do keep_for_run(view, 'select distinct ' ~ columns | join(', ') ~ ' from (' ~ news | join(' union all ') ~ ')') %}
-        {% if run_query('select 1 from ' ~ view ~ ' limit 1').rows %}
-            {% do touched.update({'filter': 'view', 'view': view}) %}
+        {# Few slices are named in the queries themselves, which spares a view and the join with it. #}
+        {% set most = 1000 %}
+        {% set query = 'select distinct ' ~ columns | join(', ') ~ ' from (' ~ news | join(' union all ') ~ ')' %}
+        {% set found = run_query(query ~ ' limit ' ~ (most + 1)).rows %}
+        {% set rows = literal_rows(found) if found | length <= most %}
+        {% if rows %}
+            {% do touched.update({'filter': 'literals', 'rows': rows}) %}
+        {% elif found %}
+            {% do touched.update({'filter': 'view', 'view': keep_for_run(this.identifier ~ '__touched', query)}) %}
         {% endif %}
     {% endif %}
     {% do read.update({'touched': touched}) %}
@@ -29,14 +34,44 @@
 {% endmacro %}
 
 
+{# Rows as SQL, a list of lists; none if a value is of another type than integer, text or date. #}
+{% macro literal_rows(rows) %}
+    {% set found = [] %}
+    {% for row in rows %}
+        {% set cells = [] %}
+        {% for value in row.values() %}
+            {% if value is string %}
+                {% do cells.append(quoted(value)) %}
+            {% elif value is number and value is not boolean and value == value | int %}
+                {% do cells.append(value | int ~ 'L') %}
+            {% elif value.year is defined and value.hour is not defined %}
+                {% do cells.append("date'" ~ value ~ "'") %}
+            {% else %}
+                {% do return(none) %}
+            {% endif %}
+        {% endfor %}
+        {% do found.append(cells) %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+
 {# Condition: the row belongs to a touched slice. `prefix`: the row's alias, with its dot. #}
 {% macro in_slices(touched, prefix='') %}
+    {%- set columns = [] -%}
+    {%- for c in touched.columns %}{% do columns.append(prefix ~ c) %}{% endfor -%}
     {%- if touched.filter == 'all' -%}
         true
     {%- elif touched.filter == 'none' -%}
         false
+    {%- elif touched.filter == 'view' -%}
+        ({{ columns | join(', ') }}) in (select {{ touched.columns | join(', ') }} from {{ touched.view }})
+    {%- elif columns | length == 1 -%}
+        {{ columns[0] }} in ({{ touched.rows | map('first') | join(', ') }})
     {%- else -%}
-        ({% for c in touched.columns %}{{ prefix }}{{ c }}{{ ', ' if not loop.last }}{% endfor %}) in (select {{ touched.columns | join(', ') }} from {{ touched.view }})
+        ({{ columns | join(', ') }}) in (
+            select * from values {% for row in touched.rows %}({{ row | join(', ') }}){{ ', ' if not loop.last }}{% endfor %}
+        )
     {%- endif -%}
 {% endmacro %}
 

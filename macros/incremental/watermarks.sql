@@ -14,7 +14,7 @@
 
 
 {% macro create_watermarks() %}
-    {% if execute and flags.WHICH in ('run', 'build', 'retry') %}
+    {% if execute and is_run_of_models() %}
         {% set relation = watermarks_relation() %}
         {% do adapter.create_schema(relation) %}
         create table if not exists {{ relation }} (
@@ -42,7 +42,7 @@
 
 {# After the run: the versions read by the models that succeeded, beside those of all other models. #}
 {% macro record_watermarks() %}
-    {% if execute and flags.WHICH in ('run', 'build', 'retry') %}
+    {% if execute and is_run_of_models() %}
         {% set state = run_state() %}
         {% set marks = {} %}
         {% set news = [] %}

@@ -108,8 +108,7 @@
     {% if not has_changes(assignments) %}
         {% do return(none) %}
     {% endif %}
-    {% set view = this.identifier ~ '__reassigned' %}
-    {% do keep_for_run(view, "
+    {% set view = keep_for_run(this.identifier ~ '__reassigned', "
         with changed as (
             select " ~ key ~ ", valid_from, valid_to, user_id, _change_type,
                 bool_or(_change_type in ('delete', 'update_preimage')) over (partition by " ~ key ~ ") as was_known

@@ -14,9 +14,6 @@
     'select distinct explode(sequence(cast(start_time as date), cast(end_time as date))) from '
     ~ ref('completed_workouts') ~ ' where ' ~ in_slices(touched)
 ) %}
-{%- if has_changes(ref('user_profile')) %}
-    {%- do keep_for_run('workout_bpm_summary__reprofiled', 'select distinct user_id from ' ~ changes(ref('user_profile'))) %}
-{%- endif %}
 
 with
 
@@ -88,7 +85,7 @@ summarised as (
         summary.num_recordings
     from {{ this }} as summary
     inner join {{ ref('completed_workouts') }} as workouts using (user_id, workout_id, session_id)
-    where summary.user_id in (select user_id from workout_bpm_summary__reprofiled)
+    where summary.user_id in (select user_id from {{ changes(ref('user_profile')) }})
         and not {{ in_slices(touched, 'summary.') }}
     {%- endif %}
 )

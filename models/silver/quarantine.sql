@@ -152,7 +152,7 @@ refused as (
         _ingested_at as _first_seen_at
     from arrived
     where reason is not null
-    {%- if touched.filter == 'view' %}
+    {%- if touched.filter in ('literals', 'view') %}
     union all
     -- Still refused: looked at again since a dimension has news, and still without its row.
     select

@@ -1,0 +1,4 @@
+{# A text as a SQL string. #}
+{% macro quoted(text) %}
+    {%- do return("'" ~ (text | string | replace('\\', '\\\\') | replace("'", "\\'")) ~ "'") -%}
+{% endmacro %}

@@ -1,0 +1,98 @@
+{#
+  How a model that follows changes is written. Its rows, the batch, are compared with the table first:
+  if nothing differs nothing is written; if all is new it is appended, since a MERGE costs several
+  times as much; anything else is a MERGE. Model settings:
+
+    prune_by    a date column, partition of the table: the batch's dates are named literally, so that
+                Delta skips all other files
+    newest_by   arriving events only: of two rows of a key the one with the larger values wins, NULL
+                lowest; without it the model's row wins
+#}
+{% macro write_changes() %}
+    {% set read = model_read() %}
+    {% do check_all_asked(read) %}
+    {% set columns = column_names_of(this) %}
+    {% set batch = keep_for_run(this.identifier ~ '__batch', compiled_code) %}
+    {% set pruned = 'true' %}
+    {% set prune_by = model_setting('prune_by') %}
+    {% if prune_by %}
+        {% set pruned = on_dates('target.' ~ prune_by, dates_of('select distinct ' ~ prune_by ~ ' from ' ~ batch)) %}
+    {% endif %}
+    {# Not kept: Spark would compute it anew after the write, since it reads the table. #}
+    {% set compared = compare_sql(batch, columns, pruned, read.get('touched')) %}
+    {% set found = run_query(
+        "select count_if(_write = 'insert') as inserts, count_if(_write in ('update', 'delete')) as others, "
+        ~ 'count(_is_in_batch) as batch from (' ~ compared ~ ')'
+    ).rows[0] %}
+    {% call statement('main') %}
+        {%- if not found['inserts'] and not found['others'] -%}
+            select 'nothing changed' as result
+        {%- elif found['others'] -%}
+            merge into {{ this }} as target
+            using ({{ compared }}) as source
+            on {{ same_key() }} and {{ pruned }}
+            when matched and source._write = 'delete' then delete
+            when matched and source._write = 'update' then update set {{ assignments(columns) }}
+            when not matched then insert ({{ columns | join(', ') }}) values (source.{{ columns | join(', source.') }})
+        {%- else -%}
+            insert into {{ this }} ({{ columns | join(', ') }})
+            select {{ columns | join(', ') }} from
+            {%- if found['inserts'] == found['batch'] %} {{ batch }}
+            {%- else %} ({{ compared }}) where _write = 'insert'
+            {%- endif %}
+        {%- endif -%}
+    {% endcall %}
+{% endmacro %}
+
+
+{#
+  The model's rows and those of the table, key by key, and what to do with each, `_write`: insert,
+  update, or delete for a row of a touched slice that the model no longer yields; NULL for nothing.
+#}
+{% macro compare_sql(batch, columns, pruned, touched) %}
+    {%- set has_slices = touched and touched.filter != 'none' -%}
+    select
+        {%- for c in columns %}
+        {{ 'coalesce(source.' ~ c ~ ', target.' ~ c ~ ')' if c in key_columns() else 'source.' ~ c }} as {{ c }},
+        {%- endfor %}
+        source._is_there as _is_in_batch,
+        case
+            when target._is_there is null then 'insert'
+            when source._is_there is null then 'delete'
+            when {{ differs(columns) }} and {{ is_newest() }} then 'update'
+        end as _write
+    from (select *, true as _is_there from {{ batch }}) as source
+    {{ 'full outer' if has_slices else 'left' }} join (
+        select *, true as _is_there from {{ this }} as target where {{ pruned }}
+    ) as target
+        on {{ same_key() }}
+    {%- if has_slices %}
+    where source._is_there or {{ in_slices(touched, 'target.') }}
+    {%- endif %}
+{% endmacro %}
+
+
+{# Condition: the model's row is as new as the table's or newer. #}
+{% macro is_newest() -%}
+    {%- set order = model_setting('newest_by', []) -%}
+    {%- if order -%}
+        struct(source.{{ order | join(', source.') }}) >= struct(target.{{ order | join(', target.') }})
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# A model that follows changes must follow those of every input it reads, or declare the input static. #}
+{% macro check_all_asked(read) %}
+    {% set followed = read.asked | list %}
+    {% for dimension in model_setting('dimensions', {}) %}
+        {% do followed.append(input_name(ref(dimension))) %}
+    {% endfor %}
+    {% for name in read.inputs if read.asked and name not in followed %}
+        {% do exceptions.raise_compiler_error(
+            model.name ~ ' reads ' ~ name ~ ' but never asks for changes() of it: a change there would be missed. '
+            ~ 'Touch the slices that it changes, or name it in the setting static_inputs.'
+        ) %}
+    {% endfor %}
+{% endmacro %}
