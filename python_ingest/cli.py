@@ -146,7 +146,10 @@ def ingest(landing: Landing = None, lakehouse: Lakehouse = None) -> None:
 
 @app.command(context_settings=PASS_ON)
 def build(context: typer.Context, lakehouse: Lakehouse = None) -> None:
-    """Build silver and gold and test them: dbt build, with any further arguments passed on."""
+    """Build silver and gold and test them: dbt build without unit tests.
+
+    Any further arguments are passed on to dbt.
+    """
     with plain_errors():
         run_build(read_settings(lakehouse=lakehouse), context.args)
 
@@ -208,11 +211,12 @@ def run_ingest(settings: Settings) -> None:
 
 def run_build(settings: Settings, arguments: list[str]) -> None:
     """Build and test, saying how it went."""
-    from python_ingest.build import build
+    from python_ingest.build import EVERYDAY, build
     from python_ingest.spark import start_spark
 
     with doing("Starting Spark"):
         start_spark(settings)
     with doing("Building silver and gold") as tell:
-        summary = build(settings, arguments, tell)
+        chosen = any("resource-type" in argument for argument in arguments)
+        summary = build(settings, arguments if chosen else [*EVERYDAY, *arguments], tell)
     console.print(summary, highlight=False)

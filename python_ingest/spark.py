@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,8 +38,10 @@ def java_version() -> int:
     return version
 
 
-def start_spark(settings: Settings) -> SparkSession:
+def start_spark(settings: Settings, conf: Mapping[str, str] | None = None) -> SparkSession:
     """Start Spark, or give the session of this process if it has one.
+
+    `conf` are Spark's settings, those of the target's profile unless given.
 
     Raises JavaError without a usable Java, FitnessError when Spark does not start.
     """
@@ -51,7 +53,7 @@ def start_spark(settings: Settings) -> SparkSession:
     java_version()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # The workers need our packages too.
     builder = SparkSession.builder.enableHiveSupport()
-    for key, value in spark_conf(settings.target).items():
+    for key, value in (conf or spark_conf(settings.target)).items():
         builder = builder.config(key, value)
     LOG.parent.mkdir(exist_ok=True)
     try:

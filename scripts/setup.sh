@@ -33,3 +33,4 @@ if ! command -v "$uv" >/dev/null; then
 fi
 
 "$uv" sync --quiet --frozen
+"$uv" run --quiet --frozen python -m python_ingest.class_archive

@@ -1,6 +1,6 @@
 {#
   The newest commits of a Delta table, newest first, back to version `down_to` where the log still
-  has it: a list of {version, committed_at, operation, appends, is_upkeep}. Asked once a run for each
+  has it: a list of {version, committed_at, operation, appends, is_upkeep, rows}. Asked once a run for each
   input, so every model of a run sees the same version of it.
 #}
 {% macro commits(relation, down_to=none) %}
@@ -30,6 +30,7 @@
             'appends': row['operation'] == 'STREAMING UPDATE'
                 or (row['operation'] == 'WRITE' and 'Append' in (row['operationParameters'] | string)),
             'is_upkeep': is_upkeep(row['operation']),
+            'rows': ((modules.re.findall("numOutputRows\\W+(\\d+)", row['operationMetrics'] | string) or ['0'])[0]) | int,
         }) %}
     {% endfor %}
     {% do return(found) %}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from python_ingest.build import build
+from python_ingest.build import EVERYDAY, build
 from python_ingest.ingest import ingest
 from python_ingest.settings import Settings
 from python_ingest.spark import start_spark
@@ -45,8 +45,12 @@ class Lake:
         build(self.settings, [*MODELS_ONLY, *arguments])
 
     def build_and_test(self, *arguments: str) -> None:
-        """Build as users do: models, snapshots and tests."""
-        build(self.settings, arguments)
+        """Build as users do: models, snapshots and tests of the data."""
+        build(self.settings, [*EVERYDAY, *arguments])
+
+    def unit_test(self) -> None:
+        """Run the models' unit tests; their tables must be there."""
+        build(self.settings, ["--resource-type", "unit_test"])
 
     def rows(self, table: str) -> list[dict[str, object]]:
         """Give the rows of `layer.table`, instants aware and in UTC."""

@@ -25,7 +25,7 @@ def test_tables_equal_the_reference_however_the_records_are_cut_into_batches(
     check(lake, world, f"seed {seed}, after a full refresh")
 
 
-def test_a_run_without_news_changes_no_table(lake: Lake) -> None:
+def test_all_tests_of_the_models_pass_and_a_run_without_news_changes_no_table(lake: Lake) -> None:
     world = world_from_seed(3)
     for batch in range(len(world.batches)):
         world.write(batch, lake.settings.landing)
@@ -41,3 +41,4 @@ def test_a_run_without_news_changes_no_table(lake: Lake) -> None:
     assert not lake.ingest()
     lake.build_and_test()
     assert {table: lake.version(table) for table in tables} == before
+    lake.unit_test()

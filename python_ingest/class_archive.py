@@ -1,0 +1,66 @@
+"""An archive of the Java classes that Spark loads, so that every later start is seconds faster.
+
+The JVM maps the archive (class data sharing) instead of reading, checking and linking some 20,000
+classes. Without it, or with one of another Java, everything works as before.
+"""
+
+import logging
+import shutil
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from python_ingest.ingest import ingest
+from python_ingest.produce import World, produce
+from python_ingest.settings import PROJECT, Settings, spark_conf
+from python_ingest.spark import start_spark
+
+# Named in profiles.yml too.
+ARCHIVE = PROJECT / ".cache" / "spark.jsa"
+TRAINING = (
+    "create or replace temporary view news as select * from bronze.registered_users_bz",
+    "create table silver.training using delta as select * from news",
+    "merge into silver.training as t using news as n on t.user_id <=> n.user_id "
+    "when matched then update set * when not matched then insert *",
+    "select user_id, count(*), max(mac_address) from silver.training group by user_id order by 1",
+)
+
+
+def make_archive(archive: Path = ARCHIVE) -> None:
+    """Load the classes of an ingest and of some SQL, and leave their archive behind."""
+    archive.parent.mkdir(exist_ok=True)
+    with TemporaryDirectory() as folder:
+        partial = Path(folder) / archive.name
+        settings = Settings(Path(folder) / "landing", Path(folder) / "lakehouse", "local")
+        produce(World(users=2, days=1, seed=0, files=1, readings=100), settings.landing)
+        settings.export()
+        conf = dict(spark_conf(settings.target))
+        options = "spark.driver.extraJavaOptions"
+        conf[options] = conf[options].replace(
+            f"-XX:SharedArchiveFile={archive.relative_to(PROJECT)}",
+            f"-XX:ArchiveClassesAtExit={partial}",
+        )
+        spark = start_spark(settings, conf)
+        ingest(spark, settings)
+        for schema in ("bronze", "silver"):
+            spark.sql(f"create schema {schema} location '{schema}'")
+        spark.sql(
+            "create table bronze.registered_users_bz using delta "
+            f"location '{settings.lakehouse}/bronze/registered_users_bz'"
+        )
+        for statement in TRAINING:
+            spark.sql(statement).collect()
+        gateway: Any = spark.sparkContext._gateway
+        spark.stop()
+        gateway.shutdown()
+        gateway.proc.stdin.close()
+        gateway.proc.wait(timeout=120)  # It writes the archive at its end.
+        shutil.move(partial, archive)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    if not ARCHIVE.exists() or ARCHIVE.stat().st_mtime < (PROJECT / "uv.lock").stat().st_mtime:
+        sys.stderr.write("Archiving Spark's classes (once; every start is faster for it)\n")
+        make_archive()

@@ -1,0 +1,76 @@
+"""The command line: help everywhere, honest exit codes, one-line messages."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from python_ingest import doctor
+from python_ingest.cli import app
+
+COMMANDS = ("produce", "import", "ingest", "build", "run", "show", "doctor")
+
+
+@pytest.fixture(autouse=True)
+def folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FITNESS_LANDING", str(tmp_path / "landing"))
+    monkeypatch.setenv("FITNESS_LAKEHOUSE", str(tmp_path / "lakehouse"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+
+
+def test_produce_says_what_it_wrote_and_can_be_repeated(tmp_path: Path) -> None:
+    arguments = ["produce", "--users", "2", "--days", "1", "--readings", "50", "--files", "1"]
+    for _ in range(2):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0
+        assert "readings" in result.output
+    assert len(list((tmp_path / "landing" / "kafka_multiplex_bz").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["produce", "--users", "0"], "users"),
+        (["import", "missing.fit"], "missing.fit"),
+        (["ingest", "--landing", "same", "--lakehouse", "same"], "lie in one another"),
+    ],
+)
+def test_what_a_person_can_mend_is_one_message_and_exit_code_1(
+    arguments: list[str], message: str
+) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "fitness:" in result.output
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", ["ingest", "build", "run", "show"])
+def test_without_java_nothing_begins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    from pyspark.sql import SparkSession
+
+    monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    result = CliRunner().invoke(app, [command])
+    assert result.exit_code == 1
+    assert "sudo apt-get install" in result.output
+
+
+def test_doctor_says_what_is_wrong_and_how_to_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = CliRunner().invoke(app, ["doctor"])
+    assert good.exit_code == 0, good.output
+    assert "wrong" not in good.output
+    monkeypatch.setattr(doctor, "NEEDED_GIB", 10**6)
+    monkeypatch.setattr(doctor, "version", lambda package: "0.0")
+    bad = CliRunner().invoke(app, ["doctor"])
+    assert bad.exit_code == 1
+    assert "FITNESS_DRIVER_MEMORY" in bad.output
+    assert "run uv sync" in bad.output

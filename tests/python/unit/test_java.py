@@ -1,0 +1,67 @@
+"""Without a Java that Spark runs on, everything stops at once with the command that installs one."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from python_ingest.errors import JavaError
+from python_ingest.settings import PROJECT
+from python_ingest.spark import java_version
+
+
+def fake_java(home: Path, version: str) -> None:
+    java = home / "bin" / "java"
+    java.parent.mkdir(parents=True, exist_ok=True)
+    java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
+    java.chmod(0o755)
+
+
+def setup(home: Path) -> subprocess.CompletedProcess[str]:
+    """Run the set-up with a uv that does nothing, in an environment with this Java alone."""
+    return subprocess.run(
+        [PROJECT / "scripts" / "setup.sh", "true"],
+        env={"PATH": os.environ["PATH"], "JAVA_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("version", "major"), [("17.0.15", 17), ("21", 21), ("21.0.2", 21)])
+def test_java_17_and_21_are_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, major: int
+) -> None:
+    fake_java(tmp_path, version)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert java_version() == major
+    assert setup(tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("version", ["1.8.0_392", "11.0.2", "25"])
+def test_another_java_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str
+) -> None:
+    fake_java(tmp_path, version)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    major = version.removeprefix("1.").split(".")[0]
+    with pytest.raises(JavaError, match=f"is Java {major}, .* sudo apt-get install"):
+        java_version()
+    result = setup(tmp_path)
+    assert result.returncode == 1
+    assert f"is Java {major}," in result.stderr
+    assert "sudo apt-get install -y openjdk-17-jre-headless" in result.stderr
+
+
+def test_a_missing_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(JavaError, match="No Java at JAVA_HOME=.* sudo apt-get install"):
+        java_version()
+    result = setup(tmp_path)
+    assert result.returncode == 1
+    assert "there is no Java" in result.stderr
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(JavaError, match="No Java on the PATH"):
+        java_version()

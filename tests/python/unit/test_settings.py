@@ -1,0 +1,58 @@
+"""Settings: flags first, then the environment, then the project's defaults; wrong ones stop at once."""
+
+from pathlib import Path
+
+import pytest
+
+from python_ingest.errors import SettingError
+from python_ingest.settings import PROJECT, read_settings, spark_conf
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FITNESS_LANDING", "FITNESS_LAKEHOUSE", "FITNESS_TARGET"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_flags_come_before_the_environment_and_that_before_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert read_settings().landing == PROJECT / "data" / "landing"
+    monkeypatch.setenv("FITNESS_LANDING", str(tmp_path / "set"))
+    monkeypatch.setenv("FITNESS_TARGET", "databricks")
+    assert read_settings().landing == tmp_path / "set"
+    assert read_settings().target == "databricks"
+    assert read_settings(landing=tmp_path / "flag").landing == tmp_path / "flag"
+
+
+def test_folders_are_absolute_and_may_be_below_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert read_settings(landing=Path("in")).landing == tmp_path / "in"
+    assert read_settings(lakehouse=Path("~/out")).lakehouse == tmp_path / "home" / "out"
+
+
+@pytest.mark.parametrize(("landing", "lakehouse"), [("a", "a/b"), ("a/b", "a"), ("a", "a")])
+def test_folders_in_one_another_are_refused(tmp_path: Path, landing: str, lakehouse: str) -> None:
+    with pytest.raises(SettingError, match="FITNESS_LANDING and FITNESS_LAKEHOUSE"):
+        read_settings(tmp_path / landing, tmp_path / lakehouse)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingError, match="FITNESS_LANDING.*not a folder"):
+        read_settings(landing=tmp_path / "file")
+
+
+def test_spark_is_set_by_the_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FITNESS_LAKEHOUSE", str(tmp_path))
+    assert spark_conf("local")["spark.sql.warehouse.dir"] == str(tmp_path)
+
+
+def test_a_target_without_a_spark_of_its_own_is_refused() -> None:
+    with pytest.raises(SettingError, match="no Spark of its own"):
+        spark_conf("databricks")
+    with pytest.raises(SettingError, match=r"'nowhere'.*databricks, local"):
+        spark_conf("nowhere")
