@@ -73,21 +73,9 @@ def test_fields_as_json_are_sorted_by_name() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        *[
-            ("5", 5),
-            (" -7 ", -7),
-            ("+9", 9),
-            (str(2**63 - 1), 2**63 - 1),
-            (str(-(2**63)), -(2**63)),
-        ],
-        *[
-            (None, None),
-            ("", None),
-            ("1.0", None),
-            ("1e3", None),
-            ("0x1", None),
-            (str(2**63), None),
-        ],
+        *[("5", 5), (" -7 ", -7), ("+9", 9)],
+        *[(str(2**63 - 1), 2**63 - 1), (str(-(2**63)), -(2**63)), (str(2**63), None)],
+        *[(None, None), ("", None), ("1.0", None), ("1e3", None), ("0x1", None)],
         *[("1_000", None), ("\u0661", None)],
     ],
 )

@@ -1,4 +1,4 @@
-"""Without a Java that Spark runs on, everything stops at once with the command that installs one."""
+"""Without a Java that Spark runs on, all stops at once with the command that installs one."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ def fake_java(home: Path, version: str) -> None:
 
 def setup(home: Path) -> subprocess.CompletedProcess[str]:
     """Run the set-up with a uv that does nothing, in an environment with this Java alone."""
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - our own script
         [PROJECT / "scripts" / "setup.sh", "true"],
         env={"PATH": os.environ["PATH"], "JAVA_HOME": str(home)},
         capture_output=True,
@@ -56,7 +56,7 @@ def test_another_java_is_refused(
 
 def test_a_missing_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(JavaError, match="No Java at JAVA_HOME=.* sudo apt-get install"):
+    with pytest.raises(JavaError, match=r"No Java at JAVA_HOME=.* sudo apt-get install"):
         java_version()
     result = setup(tmp_path)
     assert result.returncode == 1

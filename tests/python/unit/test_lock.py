@@ -23,7 +23,7 @@ with only_one(Path(sys.argv[1]), "build"):
 def test_the_second_is_refused_by_name_until_the_first_is_gone(tmp_path: Path) -> None:
     lakehouse = tmp_path / "new"
     command = [sys.executable, "-c", HOLD, str(lakehouse)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:  # noqa: S603
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with (

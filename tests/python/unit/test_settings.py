@@ -1,4 +1,4 @@
-"""Settings: flags first, then the environment, then the project's defaults; wrong ones stop at once."""
+"""Settings: flags, then the environment, then defaults; wrong ones stop at once."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_folders_in_one_another_are_refused(tmp_path: Path, landing: str, lakeho
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingError, match="FITNESS_LANDING.*not a folder"):
+    with pytest.raises(SettingError, match=r"FITNESS_LANDING.*not a folder"):
         read_settings(landing=tmp_path / "file")
 
 
