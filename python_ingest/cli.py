@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Annotated
 
 import typer
@@ -159,6 +160,8 @@ def run(context: typer.Context, landing: Landing = None, lakehouse: Lakehouse = 
     """Land new files, then build and test; further arguments are dbt build's."""
     with plain_errors():
         settings = read_settings(landing, lakehouse)
+        # dbt takes seconds to load, which it can do while the ingest waits for Spark.
+        Thread(target=import_module, args=["dbt.cli.main"], daemon=True).start()
         run_ingest(settings)
         run_build(settings, context.args)
 

@@ -154,9 +154,9 @@ def _messages(path: Path, content: bytes) -> dict[str, list[_Fields]]:
 def _sessions(summaries: Sequence[_Fields], times: Sequence[int]) -> tuple[Session, ...]:
     """Find the sessions of the sorted `times`; a single one when `summaries` name none.
 
-    A reading belongs to the session begun last. A session ends with its elapsed time or a second
-    after its last reading, whichever is later (the elapsed time may end a fraction before that
-    reading), but no later than the next one begins, else a reading would count twice.
+    A session lasts its elapsed time, as the device summed it up; without one, until a second after
+    its last reading. It ends no later than the next one begins, else a reading would count twice.
+    A reading at or after the end lands and belongs to no session.
     """
     begun: list[tuple[int, _Fields]] = [
         (int(start.timestamp()), summary)
@@ -169,11 +169,11 @@ def _sessions(summaries: Sequence[_Fields], times: Sequence[int]) -> tuple[Sessi
     for (start, summary), limit in zip(begun, limits, strict=True):
         first, past = bisect_left(times, start), bisect_left(times, limit)
         elapsed = summary.get("total_elapsed_time")
-        end = start + elapsed if isinstance(elapsed, int | float) else start
-        if first < past:
-            end = max(end, times[past - 1] + 1)
+        if not isinstance(elapsed, int | float) or elapsed <= 0:
+            elapsed = times[past - 1] + 1 - start if first < past else 0
+        end = round(min(start + elapsed, limit), 3)
         summarised = (_whole(summary.get(f"{name}_heart_rate")) for name in ("avg", "max"))
-        sessions.append(Session(start, round(min(end, limit), 3), past - first, *summarised))
+        sessions.append(Session(start, end, bisect_left(times, end) - first, *summarised))
     return tuple(sessions)
 
 

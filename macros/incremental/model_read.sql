@@ -22,10 +22,15 @@
 {% macro plan_read() %}
     {% set name = input_name(this) %}
     {% set marks = watermarks().get(name, {}) %}
-    {% set logic = local_md5(model.raw_code ~ tojson(used_vars(), sort_keys=true)) %}
+    {% set logic = fingerprint() %}
     {% set read = {'model': name, 'mode': 'changes' if is_made() else 'full', 'inputs': {}, 'logic': logic, 'asked': []} %}
     {% set reasons = [] %}
-    {% for input, relation in watched_inputs().items() %}
+    {% set watched = watched_inputs() %}
+    {% if model.resource_type == 'test' and not (watched and are_delta_tables(watched.values())) %}
+        {% do read.update({'mode': 'full'}) %}
+        {% set watched = {} %}
+    {% endif %}
+    {% for input, relation in watched.items() %}
         {% set mark = marks.get(input) %}
         {% set seen = readable_commits(relation, mark.version if mark else none) %}
         {% do read.inputs.update({input: {
@@ -41,7 +46,7 @@
             {% if reason %}{% do reasons.append(reason) %}{% endif %}
         {% endif %}
     {% endfor %}
-    {% if not read.inputs %}
+    {% if not read.inputs and model.resource_type != 'test' %}
         {# Made of nothing but its code: watched under a name of its own. #}
         {% do read.inputs.update({'code': {'from': 0, 'to': 0, 'committed_at': '', 'is_changed': false}}) %}
         {% if read.mode == 'changes' and marks.get('code', {}).get('logic') != logic %}
@@ -50,15 +55,17 @@
     {% endif %}
     {% if reasons %}
         {% do read.update({'mode': 'whole'}) %}
-        {% do log(name ~ ': compared whole, because ' ~ reasons[0], info=true) %}
+        {% if model.resource_type != 'test' %}{% do log(name ~ ': compared whole, because ' ~ reasons[0], info=true) %}{% endif %}
     {% endif %}
     {% do return(read) %}
 {% endmacro %}
 
 
-{# Whether there is a table to bring up to date, not to make anew. #}
+{# Whether there is something to bring up to date, not to make anew. #}
 {% macro is_made() %}
-    {% if model.resource_type == 'snapshot' %}
+    {% if model.resource_type == 'test' %}
+        {% do return(not should_full_refresh()) %}
+    {% elif model.resource_type == 'snapshot' %}
         {% do return(load_relation(this) is not none and not should_full_refresh()) %}
     {% endif %}
     {% do return(is_incremental()) %}
@@ -103,6 +110,25 @@
         {% do return('rows of ' ~ input ~ ' are gone: what they admitted must go too') %}
     {% endif %}
     {% do return(none) %}
+{% endmacro %}
+
+
+{# Whether all are tables whose commits can be followed: a view has none. #}
+{% macro are_delta_tables(relations) %}
+    {% for relation in relations %}
+        {% set found = load_relation(relation) %}
+        {% if not found or found.is_view %}{% do return(false) %}{% endif %}
+    {% endfor %}
+    {% do return(true) %}
+{% endmacro %}
+
+
+{# What a model's rows depend on beside its inputs; a test's query has everything in it. #}
+{% macro fingerprint() %}
+    {% if model.resource_type == 'test' %}
+        {% do return(local_md5(compiled_code)) %}
+    {% endif %}
+    {% do return(local_md5(model.raw_code ~ tojson(used_vars(), sort_keys=true))) %}
 {% endmacro %}
 
 

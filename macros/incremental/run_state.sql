@@ -4,13 +4,13 @@
   where nodes share what would otherwise be asked of the lakehouse again and again.
 #}
 {% macro run_state() %}
-    {% do return(graph.setdefault('incremental ' ~ invocation_id, {'watermarks': none, 'commits': {}, 'reads': {}, 'kept': [], 'seeds_kept': []})) %}
+    {% do return(graph.setdefault('incremental ' ~ invocation_id, {'watermarks': none, 'commits': {}, 'reads': {}, 'kept': [], 'seeds_kept': [], 'passed': none})) %}
 {% endmacro %}
 
 
-{# Whether this render is for a build: not parse, compile, docs, lint or a unit test. #}
+{# Whether this render is for a build: not parse, compile, docs, lint, a unit test or `dbt test`. #}
 {% macro is_building() %}
-    {% do return(execute and is_run_of_models() and model.resource_type in ('model', 'snapshot')) %}
+    {% do return(execute and is_run_of_models() and model.resource_type in ('model', 'snapshot', 'test')) %}
 {% endmacro %}
 
 

@@ -1,5 +1,5 @@
 {#
-  Watermarks: up to which Delta version of each input each model has been built. One small table
+  Watermarks: up to which Delta version of each input each model has been built and each test passed. One small table
   `ops.watermarks`, rewritten whole at the end of a run in one commit; a run that dies before only
   repeats its work.
 #}
@@ -40,13 +40,13 @@
 {% endmacro %}
 
 
-{# After the run: the versions read by the models that succeeded, beside those of all other models. #}
+{# After the run: the versions read by the models that succeeded and the tests that passed, beside all others. #}
 {% macro record_watermarks() %}
     {% if execute and is_run_of_models() %}
         {% set state = run_state() %}
         {% set marks = {} %}
         {% set news = [] %}
-        {% for result in results if result.status == 'success' and result.node.unique_id in state.reads %}
+        {% for result in results if result.status in ('success', 'pass') and result.node.unique_id in state.reads %}
             {% set read = state.reads[result.node.unique_id] %}
             {% for name, input in read.inputs.items() %}
                 {% do marks.setdefault(read.model, {}).update({name: {

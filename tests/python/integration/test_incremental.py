@@ -35,14 +35,21 @@ class SmallProject:
         """Write a model."""
         (self.folder / "models" / f"{name}.sql").write_text(dedent(sql))
 
-    def build(self, *arguments: str) -> None:
-        """Build all models; raises AssertionError with dbt's words if one fails."""
+    def build(self, *arguments: str) -> dict[str, str]:
+        """Build and test; give what dbt says of each node, by name and kind of outcome."""
         from dbt.cli.main import dbtRunner
 
         self.lake.settings.export()
         folders = ["--project-dir", str(self.folder), "--profiles-dir", str(PROJECT)]
-        result = dbtRunner().invoke(["--quiet", "run", *folders, *arguments])
-        assert result.success, [r.message for r in getattr(result.result, "results", [])]
+        result = dbtRunner().invoke(["--quiet", "build", *folders, *arguments])
+        assert not result.exception, result.exception
+        outcomes = {
+            r.node.name: f"{r.status}: {r.adapter_response.get('_message', '')}"
+            for r in getattr(result.result, "results", [])
+        }
+        models = [n for n, outcome in outcomes.items() if outcome.startswith("error")]
+        assert not models, [r.message for r in getattr(result.result, "results", [])]
+        return outcomes
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Run SQL."""
@@ -84,3 +91,31 @@ def test_only_touched_slices_are_made_again(project: SmallProject) -> None:
     project.rows("delete from silver.sales where shop = 'a'")
     project.build("--select", "shops")
     assert project.rows("select shop, built_by from silver.shops") == [("b", after["b"][1])]
+
+
+def test_a_test_runs_until_it_has_passed_and_then_when_its_tables_change(
+    project: SmallProject,
+) -> None:
+    project.model("sales", SALES)
+    amounts = project.folder / "tests" / "amounts_are_known.sql"
+    amounts.parent.mkdir()
+    amounts.write_text("select * from {{ ref('sales') }} where amount is null")
+
+    def outcome(*arguments: str) -> str:
+        return project.build(*arguments)["amounts_are_known"]
+
+    assert outcome() == "pass: OK"
+    assert outcome() == "pass: nothing changed"
+    assert outcome("--full-refresh") == "pass: OK"
+    project.rows("insert into silver.sales values (5, 'c', null)")
+    for _ in range(2):
+        assert outcome().startswith("fail")
+    project.rows("delete from silver.sales where id = 5")
+    assert outcome() == "pass: OK"
+    assert outcome() == "pass: nothing changed"
+    amounts.write_text("select * from {{ ref('sales') }} where amount < 0")
+    assert outcome() == "pass: OK"
+    project.model("report", "{{ config(materialized='view') }} select * from {{ ref('sales') }}")
+    amounts.write_text("select * from {{ ref('report') }} where amount < 0")
+    for _ in range(2):
+        assert outcome() == "pass: OK"
