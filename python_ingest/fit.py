@@ -154,9 +154,11 @@ def _messages(path: Path, content: bytes) -> dict[str, list[_Fields]]:
 def _sessions(summaries: Sequence[_Fields], times: Sequence[int]) -> tuple[Session, ...]:
     """Find the sessions of the sorted `times`; a single one when `summaries` name none.
 
-    A session lasts its elapsed time, as the device summed it up; without one, until a second after
-    its last reading. It ends no later than the next one begins, else a reading would count twice.
-    A reading at or after the end lands and belongs to no session.
+    A session lasts its elapsed time, as the device summed it up; where the readings go on for a
+    second and more after that, or there is no such time, until a second after the last one. (Some
+    devices leave pauses out; all take the last reading a fraction late.) It ends no later than the
+    next one begins, else a reading would count twice. A reading at or after the end belongs to no
+    session, and lands all the same.
     """
     begun: list[tuple[int, _Fields]] = [
         (int(start.timestamp()), summary)
@@ -169,9 +171,10 @@ def _sessions(summaries: Sequence[_Fields], times: Sequence[int]) -> tuple[Sessi
     for (start, summary), limit in zip(begun, limits, strict=True):
         first, past = bisect_left(times, start), bisect_left(times, limit)
         elapsed = summary.get("total_elapsed_time")
-        if not isinstance(elapsed, int | float) or elapsed <= 0:
-            elapsed = times[past - 1] + 1 - start if first < past else 0
-        end = round(min(start + elapsed, limit), 3)
+        end = start + elapsed if isinstance(elapsed, int | float) else start
+        if first < past and times[past - 1] >= end + 1:
+            end = times[past - 1] + 1
+        end = round(min(end, limit), 3)
         summarised = (_whole(summary.get(f"{name}_heart_rate")) for name in ("avg", "max"))
         sessions.append(Session(start, end, bisect_left(times, end) - first, *summarised))
     return tuple(sessions)

@@ -186,15 +186,20 @@ def test_a_profile_lands_only_when_known_and_for_a_made_up_user(tmp_path: Path) 
     assert values(landed(tmp_path, fit(record(0, 80))), landing.USER_INFO) == []
 
 
-def test_a_session_lasts_its_elapsed_time_though_readings_go_on(tmp_path: Path) -> None:
+def test_a_session_lasts_its_elapsed_time_though_the_last_reading_is_a_fraction_late(
+    tmp_path: Path,
+) -> None:
     imported = landed(tmp_path, fit(record(0, 80), record(10, 90), session(0, 9_600)))
     (only,) = imported.sessions
     assert (only.start, only.end, only.readings) == (BEGAN, BEGAN + 9.6, 1)
     assert len(values(imported, landing.BPM)) == imported.readings == 2
 
 
-def test_a_session_without_an_elapsed_time_ends_after_its_last_reading(tmp_path: Path) -> None:
-    imported = landed(tmp_path, fit(record(0, 80), record(10, 90), session(0, 0)))
+@pytest.mark.parametrize("elapsed", [0, 9_000])
+def test_a_session_ends_after_its_last_reading_though_its_elapsed_time_falls_short(
+    tmp_path: Path, elapsed: int
+) -> None:
+    imported = landed(tmp_path, fit(record(0, 80), record(10, 90), session(0, elapsed)))
     assert [(s.start, s.end) for s in imported.sessions] == [(BEGAN, BEGAN + 11)]
 
 
