@@ -65,14 +65,35 @@ class Lake:
         log = self.settings.lakehouse.joinpath(*table.split(".")) / "_delta_log"
         return max(int(path.stem) for path in log.glob("*[0-9].json"))
 
+    def contents(self) -> dict[str, list[dict[str, object]]]:
+        """Give the rows of every silver and gold table of the contract."""
+        return {table: self.rows(f"{layer_of(table)}.{table}") for table in KEYS}
+
     def differences(self) -> list[str]:
         """Compare every silver and gold table with the reference made from the landed records."""
-        found = []
-        for table, expected in tables(self.settings.landing).items():
-            layer = "gold" if table in ("workout_bpm_summary", "gym_summary") else "silver"
-            actual = self.rows(f"{layer}.{table}")
-            found += [f"{table}: {line}" for line in compare(expected, actual, KEYS[table])]
-        return found
+        expected = tables(self.settings.landing)
+        return differences(expected, self.contents())
+
+
+def layer_of(table: str) -> str:
+    """Give the schema of a silver or gold table."""
+    return "gold" if table in ("workout_bpm_summary", "gym_summary") else "silver"
+
+
+def differences(
+    expected: Mapping[str, list[dict[str, object]]], actual: Mapping[str, list[dict[str, object]]]
+) -> list[str]:
+    """Compare tables by name, their lineage columns aside; give the differences as lines."""
+    return [
+        f"{table}: {line}"
+        for table, rows in expected.items()
+        for line in compare(without_lineage(rows), actual[table], KEYS[table])
+    ]
+
+
+def without_lineage(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Leave out the columns that say where a row has come from."""
+    return [{name: v for name, v in row.items() if not name.startswith("_")} for row in rows]
 
 
 def in_utc(value: object) -> object:

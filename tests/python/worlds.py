@@ -325,7 +325,7 @@ def worlds(draw: st.DrawFn) -> World:
     stories = [st.lists(kind(), max_size=10) for kind in (*kinds, trainings)]
     stories.append(st.lists(st.one_of([kind(spoil=True) for kind in kinds]), max_size=10))
     records = tuple(r for part in stories for story in draw(part) for r in story)
-    count = draw(st.integers(2, 8))
+    count = draw(st.integers(4, 8))
     landed: Sequence[list[tuple[int, int]]] = [[] for _ in range(count)]
     slots = st.lists(st.integers(0, 16 * count - 1), min_size=1, max_size=3)
     for index in range(len(records)):
