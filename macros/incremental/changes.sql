@@ -5,8 +5,8 @@
   a `select *` of a change feed under a semi join.
 #}
 {% macro changes(relation) %}
+    {%- do follow(relation) -%}
     {%- set read = model_read() -%}
-    {%- do read.asked.append(input_name(relation)) -%}
     {%- set input = read.inputs.get(input_name(relation)) -%}
     {%- if not input -%}
         (select *, 'insert' as _change_type from {{ relation }})
@@ -33,8 +33,8 @@
 
 {# Whether `relation` has news for this model: false lets it leave out work for what stayed the same. #}
 {% macro has_changes(relation) %}
+    {% do follow(relation) %}
     {% set read = model_read() %}
-    {% do read.asked.append(input_name(relation)) %}
     {% set input = read.inputs.get(input_name(relation)) %}
     {% do return(read.mode == 'changes' and input is not none and input.is_changed) %}
 {% endmacro %}

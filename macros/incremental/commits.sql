@@ -1,7 +1,7 @@
 {#
   The newest commits of a Delta table, newest first, back to version `down_to` where the log still
-  has it: a list of {version, committed_at, operation, appends, is_upkeep, rows}. Asked once a run for each
-  input, so every model of a run sees the same version of it.
+  has it: a list of {version, committed_at, operation, appends, deletes, is_upkeep, rows}. Asked once a
+  run for each input, so every model of a run sees the same version of it.
 #}
 {% macro commits(relation, down_to=none) %}
     {% set known = run_state().commits %}
@@ -23,17 +23,26 @@
 {% macro read_history(relation, limit) %}
     {% set found = [] %}
     {% for row in run_query('describe history ' ~ relation ~ ' limit ' ~ limit).rows %}
+        {% set metrics = row['operationMetrics'] | string %}
+        {% set appends = row['operation'] == 'STREAMING UPDATE'
+            or (row['operation'] == 'WRITE' and 'Append' in (row['operationParameters'] | string)) %}
         {% do found.append({
             'version': row['version'] | int,
             'committed_at': row['timestamp'] | string,
             'operation': row['operation'],
-            'appends': row['operation'] == 'STREAMING UPDATE'
-                or (row['operation'] == 'WRITE' and 'Append' in (row['operationParameters'] | string)),
+            'appends': appends,
+            'deletes': not (appends or is_upkeep(row['operation']) or metric(metrics, 'numTargetRowsDeleted') == '0'),
             'is_upkeep': is_upkeep(row['operation']),
-            'rows': ((modules.re.findall("numOutputRows\\W+(\\d+)", row['operationMetrics'] | string) or ['0'])[0]) | int,
+            'rows': metric(metrics, 'numOutputRows') | int(0),
         }) %}
     {% endfor %}
     {% do return(found) %}
+{% endmacro %}
+
+
+{# One of a commit's metrics, as text; none if it has none of that name. #}
+{% macro metric(metrics, name) %}
+    {% do return((modules.re.findall(name ~ "\\W+(\\d+)", metrics) or [none])[0]) %}
 {% endmacro %}
 
 

@@ -5,10 +5,12 @@
   none of whose tables has changed since it passed has passed; `dbt test` runs every test.
 #}
 {% materialization incremental, adapter='spark', supported_languages=['sql', 'python'] %}
+    {% do check_follows_inputs(model) %}
     {{ return(follow_changes() if is_following_changes() else dbt.materialization_incremental_spark()) }}
 {% endmaterialization %}
 
 {% materialization incremental, adapter='databricks', supported_languages=['sql', 'python'] %}
+    {% do check_follows_inputs(model) %}
     {{ return(follow_changes() if is_following_changes() else dbt.materialization_incremental_databricks()) }}
 {% endmaterialization %}
 

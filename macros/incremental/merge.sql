@@ -3,23 +3,22 @@
   a value differs, and what the model no longer yields is deleted. Keys are compared null-safe.
 #}
 {% macro spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
-    {% do return(merge_whole(target, source)) %}
+    {% do return(merge_whole(target, source, column_names_of(target))) %}
 {% endmacro %}
 
 {% macro databricks__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
-    {% do return(merge_whole(target, source)) %}
+    {% do return(merge_whole(target, source, column_names_of(target))) %}
 {% endmacro %}
 
 
-{% macro merge_whole(target, source) %}
-    {%- set columns = column_names_of(target) -%}
+{% macro merge_whole(target, source, columns) -%}
     merge into {{ target }} as target
     using {{ source }} as source
     on {{ same_key() }}
     when matched and {{ differs(columns) }} then update set {{ assignments(columns) }}
     when not matched then insert ({{ columns | join(', ') }}) values (source.{{ columns | join(', source.') }})
     when not matched by source then delete
-{% endmacro %}
+{%- endmacro %}
 
 
 {% macro column_names_of(relation) %}

@@ -9,7 +9,7 @@
 #}
 {% macro model_read() %}
     {% if not is_building() %}
-        {% do return({'mode': 'full', 'inputs': {}, 'asked': []}) %}
+        {% do return({'mode': 'full', 'inputs': {}}) %}
     {% endif %}
     {% set reads = run_state().reads %}
     {% if model.unique_id not in reads %}
@@ -23,7 +23,7 @@
     {% set name = input_name(this) %}
     {% set marks = watermarks().get(name, {}) %}
     {% set logic = fingerprint() %}
-    {% set read = {'model': name, 'mode': 'changes' if is_made() else 'full', 'inputs': {}, 'logic': logic, 'asked': []} %}
+    {% set read = {'model': name, 'mode': 'changes' if is_made() else 'full', 'inputs': {}, 'logic': logic} %}
     {% set reasons = [] %}
     {% set watched = watched_inputs() %}
     {% if model.resource_type == 'test' and not (watched and are_delta_tables(watched.values())) %}
@@ -64,7 +64,7 @@
 {# Whether there is something to bring up to date, not to make anew. #}
 {% macro is_made() %}
     {% if model.resource_type == 'test' %}
-        {% do return(not should_full_refresh()) %}
+        {% do return(not should_full_refresh() and not var('whole_tests', false)) %}
     {% elif model.resource_type == 'snapshot' %}
         {% do return(load_relation(this) is not none and not should_full_refresh()) %}
     {% endif %}
@@ -73,14 +73,23 @@
 
 
 {#
-  Whether a key that admitted facts is no longer in its dimension. It happens only when bronze rows
-  are erased. A model names what admits its facts in the setting `dimensions: {model: key column}`.
+  Whether a value of `key` that was in the table after version `from` is no longer. Of a dimension it
+  happens only when bronze rows are erased. A model names what admits its facts in the setting
+  `dimensions: {model: key column}`.
 #}
-{% macro has_lost_keys(relation, key, from, to) %}
-    {% do return(run_query(
-        'select 1 from ' ~ change_feed(relation, from, to) ~ " where _change_type = 'delete' and "
-        ~ key ~ ' not in (select ' ~ key ~ ' from ' ~ relation ~ ') limit 1'
-    ).rows | length > 0) %}
+{% macro has_lost_keys(relation, key, from) %}
+    {% set news = commits(relation, from) | selectattr('version', 'gt', from) %}
+    {% if not news | selectattr('deletes') | list %}
+        {% do return(false) %}
+    {% endif %}
+    {% set query = 'select 1 from ' ~ change_feed(relation, from, commits(relation)[0].version)
+        ~ " where _change_type in ('delete', 'update_preimage') and "
+        ~ key ~ ' not in (select ' ~ key ~ ' from ' ~ relation ~ ') limit 1' %}
+    {% set known = run_state().lost_keys %}
+    {% if query not in known %}
+        {% do known.update({query: run_query(query).rows | length > 0}) %}
+    {% endif %}
+    {% do return(known[query]) %}
 {% endmacro %}
 
 
@@ -106,7 +115,7 @@
         {% endif %}
     {% endfor %}
     {% set key = model_setting('dimensions', {}).get(relation.identifier) %}
-    {% if key and news | rejectattr('appends') | list and has_lost_keys(relation, key, mark.version, seen[0].version) %}
+    {% if key and has_lost_keys(relation, key, mark.version) %}
         {% do return('rows of ' ~ input ~ ' are gone: what they admitted must go too') %}
     {% endif %}
     {% do return(none) %}
@@ -123,19 +132,17 @@
 {% endmacro %}
 
 
-{# What a model's rows depend on beside its inputs; a test's query has everything in it. #}
+{# What a model's rows, or a test's, depend on beside its inputs: its code, arguments and vars. #}
 {% macro fingerprint() %}
-    {% if model.resource_type == 'test' %}
-        {% do return(local_md5(compiled_code)) %}
-    {% endif %}
-    {% do return(local_md5(model.raw_code ~ tojson(used_vars(), sort_keys=true))) %}
+    {% set code = model.raw_code ~ tojson(model.test_metadata or {}, sort_keys=true) ~ config.get('where', '') %}
+    {% do return(local_md5(code ~ tojson(vars_in(code), sort_keys=true))) %}
 {% endmacro %}
 
 
-{# The values of the vars that the model's code names: a rule's number is part of the logic. #}
-{% macro used_vars() %}
+{# The values of the vars that the code names: a rule's number is part of the logic. #}
+{% macro vars_in(code) %}
     {% set found = {} %}
-    {% for name in modules.re.findall("var\\(['\"](\\w+)", model.raw_code) %}
+    {% for name in modules.re.findall("var\\(\\\\?['\"](\\w+)", code) %}
         {% do found.update({name: var(name) | string}) %}
     {% endfor %}
     {% do return(found) %}

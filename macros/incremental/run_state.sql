@@ -1,10 +1,20 @@
 {#
   What this invocation knows: the watermarks as they were at its start, the commits of each input,
-  and what each model reads. dbt hands the same `graph` to every node of an invocation, so it is
-  where nodes share what would otherwise be asked of the lakehouse again and again.
+  and what each model reads and asks for. dbt hands the same `graph` to every node of an invocation,
+  so it is where nodes share what would otherwise be asked of the lakehouse again and again.
 #}
 {% macro run_state() %}
-    {% do return(graph.setdefault('incremental ' ~ invocation_id, {'watermarks': none, 'commits': {}, 'reads': {}, 'kept': [], 'seeds_kept': [], 'passed': none})) %}
+    {% do return(graph.setdefault('incremental ' ~ invocation_id, {
+        'watermarks': none,
+        'commits': {},
+        'reads': {},
+        'asked': {},
+        'touched': {},
+        'lost_keys': {},
+        'kept': [],
+        'seeds_kept': [],
+        'passed': none,
+    })) %}
 {% endmacro %}
 
 

@@ -10,7 +10,6 @@
 #}
 {% macro write_changes() %}
     {% set read = model_read() %}
-    {% do check_all_asked(read) %}
     {% set columns = column_names_of(this) %}
     {% set batch = keep_for_run(this.identifier ~ '__batch', compiled_code) %}
     {% set pruned = 'true' %}
@@ -19,37 +18,43 @@
         {% set pruned = on_dates('target.' ~ prune_by, dates_of('select distinct ' ~ prune_by ~ ' from ' ~ batch)) %}
     {% endif %}
     {# Not kept: Spark would compute it anew after the write, since it reads the table. #}
-    {% set compared = compare_sql(batch, columns, pruned, read.get('touched')) %}
+    {% set compared = compare_sql(this, batch, columns, pruned, read.get('touched')) %}
     {% set found = run_query(
         "select count_if(_write = 'insert') as inserts, count_if(_write in ('update', 'delete')) as others, "
         ~ 'count(_is_in_batch) as batch from (' ~ compared ~ ')'
     ).rows[0] %}
     {% call statement('main') %}
-        {%- if not found['inserts'] and not found['others'] -%}
-            select 'nothing changed' as result
-        {%- elif found['others'] -%}
-            merge into {{ this }} as target
-            using ({{ compared }}) as source
-            on {{ same_key() }} and {{ pruned }}
-            when matched and source._write = 'delete' then delete
-            when matched and source._write = 'update' then update set {{ assignments(columns) }}
-            when not matched then insert ({{ columns | join(', ') }}) values (source.{{ columns | join(', source.') }})
-        {%- else -%}
-            insert into {{ this }} ({{ columns | join(', ') }})
-            select {{ columns | join(', ') }} from
-            {%- if found['inserts'] == found['batch'] %} {{ batch }}
-            {%- else %} ({{ compared }}) where _write = 'insert'
-            {%- endif %}
-        {%- endif -%}
+        {{ write_sql(this, columns, batch, compared, pruned, found) }}
     {% endcall %}
 {% endmacro %}
+
+
+{# The statement that writes: `found` counts the rows to insert, those to update or delete, and those of the batch. #}
+{% macro write_sql(target, columns, batch, compared, pruned, found) -%}
+    {%- if not found['inserts'] and not found['others'] -%}
+    select 'nothing changed' as result
+    {%- elif found['others'] -%}
+    merge into {{ target }} as target
+    using ({{ compared }}) as source
+    on {{ same_key() }} and {{ pruned }}
+    when matched and source._write = 'delete' then delete
+    when matched and source._write = 'update' then update set {{ assignments(columns) }}
+    when not matched then insert ({{ columns | join(', ') }}) values (source.{{ columns | join(', source.') }})
+    {%- else -%}
+    insert into {{ target }} ({{ columns | join(', ') }})
+    select {{ columns | join(', ') }} from
+        {%- if found['inserts'] == found['batch'] %} {{ batch }}
+        {%- else %} ({{ compared }}) where _write = 'insert'
+        {%- endif %}
+    {%- endif %}
+{%- endmacro %}
 
 
 {#
   The model's rows and those of the table, key by key, and what to do with each, `_write`: insert,
   update, or delete for a row of a touched slice that the model no longer yields; NULL for nothing.
 #}
-{% macro compare_sql(batch, columns, pruned, touched) %}
+{% macro compare_sql(target, batch, columns, pruned, touched) -%}
     {%- set has_slices = touched and touched.filter != 'none' -%}
     select
         {%- for c in columns %}
@@ -63,13 +68,13 @@
         end as _write
     from (select *, true as _is_there from {{ batch }}) as source
     {{ 'full outer' if has_slices else 'left' }} join (
-        select *, true as _is_there from {{ this }} as target where {{ pruned }}
+        select *, true as _is_there from {{ target }} as target where {{ pruned }}
     ) as target
         on {{ same_key() }}
     {%- if has_slices %}
     where source._is_there or {{ in_slices(touched, 'target.') }}
     {%- endif %}
-{% endmacro %}
+{%- endmacro %}
 
 
 {# Condition: the model's row is as new as the table's or newer. #}
@@ -82,17 +87,3 @@
     {%- endif -%}
 {%- endmacro %}
 
-
-{# A model that follows changes must follow those of every input it reads, or declare the input static. #}
-{% macro check_all_asked(read) %}
-    {% set followed = read.asked | list %}
-    {% for dimension in model_setting('dimensions', {}) %}
-        {% do followed.append(input_name(ref(dimension))) %}
-    {% endfor %}
-    {% for name in read.inputs if read.asked and name not in followed %}
-        {% do exceptions.raise_compiler_error(
-            model.name ~ ' reads ' ~ name ~ ' but never asks for changes() of it: a change there would be missed. '
-            ~ 'Touch the slices that it changes, or name it in the setting static_inputs.'
-        ) %}
-    {% endfor %}
-{% endmacro %}

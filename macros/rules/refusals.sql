@@ -58,6 +58,12 @@
 {%- endmacro %}
 
 
+{# The key of a refused line in quarantine, from expressions of its feed, its fields by name and the line. #}
+{% macro row_id(feed, fields, raw) -%}
+    md5(concat_ws('\n', {{ feed }}, {{ fields }}, {{ raw }}))
+{%- endmacro %}
+
+
 {# The columns of a feed that its silver tables are made of, with their types: what quarantine keeps. #}
 {% macro feed_columns(feed) %}
     {% do return({

@@ -1,6 +1,9 @@
 -- How much of a gym visit was exercise. Grain: one row per mac_address, gym, login, workout_id and
 -- session_id; a visit without a completed workout has one row with no workout.
-{{ config(unique_key=['mac_address', 'gym', 'login', 'workout_id', 'session_id']) }}
+{{ config(
+    unique_key=['mac_address', 'gym', 'login', 'workout_id', 'session_id'],
+    meta={'slices': ['mac_address', 'gym', 'login']},
+) }}
 
 {%- set touched = touched_slices(['mac_address', 'gym', 'login'], [
     (ref('gym_logs'), 'select mac_address, gym, login from ' ~ changes(ref('gym_logs'))),

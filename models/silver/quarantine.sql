@@ -142,7 +142,7 @@ arrived as (
 
 refused as (
     select
-        md5(concat_ws('\n', feed, fields, _raw)) as row_id,
+        {{ row_id('feed', 'fields', '_raw') }} as row_id,
         feed,
         reason,
         _raw as raw,

@@ -1,5 +1,8 @@
 -- Every mac address has exactly one owner at every instant: each assignment begins when the one before
 -- ends, the first at the beginning of time, and the last has no end.
+{%- set touched = touched_slices(['mac_address'], [
+    (ref('mac_assignments'), 'select mac_address from ' ~ changes(ref('mac_assignments'))),
+]) %}
 with
 
 sequenced as (
@@ -8,6 +11,7 @@ sequenced as (
         lag(valid_to) over (partition by mac_address order by valid_from) as previous_valid_to,
         lead(valid_from) over (partition by mac_address order by valid_from) as next_valid_from
     from {{ ref('mac_assignments') }}
+    where {{ in_slices(touched) }}
 )
 
 select * from sequenced

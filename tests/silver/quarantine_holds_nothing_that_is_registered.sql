@@ -1,14 +1,22 @@
 -- A pending line moves on in the build in which its device, user or mac address is registered.
+{%- set registered = {
+    'unknown_device': (ref('device_assignments'), 'device_id'),
+    'unknown_user': (ref('users'), 'user_id'),
+    'unknown_mac': (ref('mac_assignments'), 'mac_address'),
+} %}
+{%- set news = [(ref('quarantine'), 'select row_id from ' ~ changes(ref('quarantine')))] %}
+{%- for reason, (dimension, key) in registered.items() %}
+    {%- do news.append((dimension,
+        'select row_id from ' ~ ref('quarantine') ~ " where reason = '" ~ reason ~ "' and _waits_for in ("
+        ~ 'select cast(' ~ key ~ ' as string) from ' ~ changes(dimension) ~ ')')) %}
+{%- endfor %}
+{%- set touched = touched_slices(['row_id'], news) %}
 select * from {{ ref('quarantine') }}
-where (
-    reason = 'unknown_device'
-    and _waits_for in (select cast(device_id as string) from {{ ref('device_assignments') }})
-)
-or (
-    reason = 'unknown_user'
-    and _waits_for in (select cast(user_id as string) from {{ ref('users') }})
-)
-or (
-    reason = 'unknown_mac'
-    and _waits_for in (select mac_address from {{ ref('mac_assignments') }})
+where {{ in_slices(touched) }} and (
+    {%- for reason, (dimension, key) in registered.items() %}
+    {{ 'or ' if not loop.first }}(
+        reason = '{{ reason }}'
+        and _waits_for in (select cast({{ key }} as string) from {{ dimension }})
+    )
+    {%- endfor %}
 )

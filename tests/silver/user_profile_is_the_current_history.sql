@@ -1,4 +1,8 @@
 -- The profiles are the current versions of the history: what only one of the two has.
+{%- set touched = touched_slices(['user_id'], [
+    (ref('user_profile'), 'select user_id from ' ~ changes(ref('user_profile'))),
+    (ref('user_profile_history'), 'select user_id from ' ~ changes(ref('user_profile_history'))),
+]) %}
 {%- set columns %}
     user_id, dob, sex, gender, first_name, last_name, street_address, city, state, zip, updated_at
 {%- endset %}
@@ -6,21 +10,12 @@ with
 
 profiles as (
     select {{ columns }} from {{ ref('user_profile') }}
+    where {{ in_slices(touched) }}
 ),
 
 current_versions as (
     select {{ columns }} from {{ ref('user_profile_history') }}
-    where is_current
+    where is_current and {{ in_slices(touched) }}
 )
 
-(
-    select * from profiles
-    except all
-    select * from current_versions
-)
-union all
-(
-    select * from current_versions
-    except all
-    select * from profiles
-)
+{{ differing_rows('profiles', 'current_versions') }}

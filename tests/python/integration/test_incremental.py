@@ -2,17 +2,20 @@
 
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from python_ingest.settings import PROJECT
 from tests.python.lake import Lake
 
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+
 PROJECT_FILE = f"""
 name: fitness
 profile: fitness
-macro-paths: ["{PROJECT}/macros"]
+macro-paths: ["{PROJECT}/macros", "{PROJECT}/tests/generic"]
 models:
   +materialized: incremental
   +incremental_strategy: merge
@@ -35,13 +38,23 @@ class SmallProject:
         """Write a model."""
         (self.folder / "models" / f"{name}.sql").write_text(dedent(sql))
 
-    def build(self, *arguments: str) -> dict[str, str]:
-        """Build and test; give what dbt says of each node, by name and kind of outcome."""
+    def test(self, name: str, text: str) -> None:
+        """Write a test, or a .yml with tests."""
+        path = self.folder / ("models" if name.endswith(".yml") else "tests") / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(dedent(text))
+
+    def dbt(self, command: str, *arguments: str) -> "dbtRunnerResult":
+        """Run a dbt command, whatever comes of it."""
         from dbt.cli.main import dbtRunner
 
         self.lake.settings.export()
         folders = ["--project-dir", str(self.folder), "--profiles-dir", str(PROJECT)]
-        result = dbtRunner().invoke(["--quiet", "build", *folders, *arguments])
+        return dbtRunner().invoke(["--quiet", command, *folders, *arguments])
+
+    def build(self, *arguments: str) -> dict[str, str]:
+        """Build and test; give what dbt says of each node, by name and kind of outcome."""
+        result = self.dbt("build", *arguments)
         assert not result.exception, result.exception
         outcomes = {
             r.node.name: f"{r.status}: {r.adapter_response.get('_message', '')}"
@@ -97,9 +110,8 @@ def test_a_test_runs_until_it_has_passed_and_then_when_its_tables_change(
     project: SmallProject,
 ) -> None:
     project.model("sales", SALES)
-    amounts = project.folder / "tests" / "amounts_are_known.sql"
-    amounts.parent.mkdir()
-    amounts.write_text("select * from {{ ref('sales') }} where amount is null")
+    amounts = "amounts_are_known.sql"
+    project.test(amounts, "select * from {{ ref('sales') }} where amount is null")
 
     def outcome(*arguments: str) -> str:
         return project.build(*arguments)["amounts_are_known"]
@@ -113,9 +125,157 @@ def test_a_test_runs_until_it_has_passed_and_then_when_its_tables_change(
     project.rows("delete from silver.sales where id = 5")
     assert outcome() == "pass: OK"
     assert outcome() == "pass: nothing changed"
-    amounts.write_text("select * from {{ ref('sales') }} where amount < 0")
+    project.test(amounts, "select * from {{ ref('sales') }} where amount < 0")
     assert outcome() == "pass: OK"
     project.model("report", "{{ config(materialized='view') }} select * from {{ ref('sales') }}")
-    amounts.write_text("select * from {{ ref('report') }} where amount < 0")
+    project.test(amounts, "select * from {{ ref('report') }} where amount < 0")
     for _ in range(2):
         assert outcome() == "pass: OK"
+
+
+def test_an_everyday_test_judges_the_touched_slices_and_a_whole_one_all(
+    project: SmallProject,
+) -> None:
+    project.model("sales", SALES)
+    project.build()
+    # What is allowed changes without dbt's knowledge, so what a test has looked at shows.
+    project.rows("create or replace table silver.allowed using delta as select 'a' as shop")
+    project.rows("insert into silver.allowed values ('b')")
+    project.test(
+        "sales.yml",
+        """
+        version: 2
+        models:
+          - name: sales
+            data_tests:
+              - primary_key:
+                  name: key
+                  arguments: {columns: [id]}
+              - satisfies:
+                  name: allowed
+                  arguments: {condition: "shop in (select shop from silver.allowed)"}
+        """,
+    )
+    assert project.build()["allowed"] == "pass: OK"
+    project.rows("delete from silver.allowed where shop = 'a'")
+    project.rows("insert into silver.sales values (4, 'b', 5)")
+    outcomes = project.build()
+    assert (outcomes["key"], outcomes["allowed"]) == ("pass: OK", "pass: OK")
+    assert project.build("--vars", "whole_tests: true")["allowed"].startswith("fail")
+    project.rows("insert into silver.sales values (5, 'a', 5), (3, 'b', 5)")
+    outcomes = project.build()
+    assert outcomes["allowed"].startswith("fail")
+    assert outcomes["key"].startswith("fail")  # One of the two rows was there before.
+    project.rows("delete from silver.sales where id = 5 or (id = 3 and amount = 5)")
+    outcomes = project.build()
+    assert (outcomes["key"], outcomes["allowed"]) == ("pass: OK", "pass: OK")
+
+
+def test_a_parent_that_is_gone_is_found_from_rows_that_are_as_they_were(
+    project: SmallProject,
+) -> None:
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    project.test(
+        "sales.yml",
+        """
+        version: 2
+        models:
+          - name: sales
+            data_tests:
+              - relationships:
+                  name: of_shops
+                  arguments: {column_name: shop, to: ref('shops'), field: shop}
+        """,
+    )
+    assert project.build()["of_shops"] == "pass: OK"
+    project.rows("insert into silver.shops values ('c', 0, 'hand')")
+    assert project.build("--select", "of_shops")["of_shops"] == "pass: OK"
+    project.rows("delete from silver.shops where shop = 'b'")
+    assert project.build("--select", "of_shops")["of_shops"].startswith("fail")
+
+
+FORGETFUL = """
+    {{ config(unique_key=['shop']) }}
+    {%- set touched = touched_slices(['shop'], [
+        (ref('sales'), 'select shop from ' ~ changes(ref('sales'))),
+    ]) %}
+    select shop, sum(amount) as amount, any_value(town) as town
+    from {{ ref('sales') }} left join {{ ref('towns') }} using (shop)
+    where {{ in_slices(touched) }} group by shop
+"""
+
+
+@pytest.mark.parametrize("command", ["build", "compile"])
+def test_a_model_that_forgets_to_follow_an_input_is_refused(
+    project: SmallProject, command: str
+) -> None:
+    """Also by a compilation, which needs no data, and before the model is first made."""
+    project.model("sales", SALES)
+    project.model("towns", "{{ config(unique_key=['shop']) }} select 'a' as shop, 'x' as town")
+    project.model("shops", FORGETFUL)
+    project.test(
+        "shops.yml",
+        """
+        version: 2
+        models:
+          - {name: shops, data_tests: [primary_key: {arguments: {columns: [shop]}}]}
+        """,
+    )
+    result = project.dbt(command)
+    assert not result.success
+    told = [str(r.message) for r in getattr(result.result, "results", [])] + [str(result.exception)]
+    assert any("shops reads silver.towns but never asks for changes() of it" in t for t in told)
+    static = "unique_key=['shop'], meta={'static_inputs': ['towns']}"
+    project.model("shops", FORGETFUL.replace("unique_key=['shop']", static))
+    assert project.dbt(command).success
+
+
+def test_more_slices_than_a_statement_names_are_followed_too(project: SmallProject) -> None:
+    project.model(
+        "sales", "{{ config(unique_key=['id']) }} select id, 'a' as shop, 1 as amount from range(2)"
+    )
+    project.model("shops", SHOPS)
+    project.build()
+    project.rows("insert into silver.sales select id, id, 2 from range(10, 1510)")
+    project.build("--select", "shops")
+    assert project.rows("select count(*), sum(amount) from silver.shops") == [(1501, 3002)]
+    [(by,)] = project.rows("select built_by from silver.shops where shop = 'a'")
+    assert project.rows("select count(*) from silver.shops where built_by = '" + by + "'") == [(1,)]
+    project.rows("delete from silver.sales where id >= 10")
+    project.build("--select", "shops")
+    assert project.rows("select shop, built_by from silver.shops") == [("a", by)]
+
+
+READINGS = """
+    {{ config(
+        unique_key=['id'], partition_by=['day'], meta={'newest_by': ['sent'], 'prune_by': 'day'}
+    ) }}
+    select id, day, sent, value, '{{ invocation_id }}' as built_by
+    from {{ changes(ref('arrived')) }}
+"""
+ARRIVED = """
+    {{ config(unique_key=['id', 'sent']) }}
+    select * from values (1, date'2026-01-01', 5, 'a'), (2, date'2026-01-02', 5, 'b')
+    as t (id, day, sent, value)
+"""
+
+
+def test_of_arriving_rows_the_newest_wins_in_whatever_order_and_other_dates_stay(
+    project: SmallProject,
+) -> None:
+    project.model("arrived", ARRIVED)
+    project.model("readings", READINGS)
+    project.build()
+    [(first,)] = project.rows("select distinct built_by from silver.readings")
+    project.rows("insert into silver.arrived values (1, date'2026-01-01', 4, 'older')")
+    project.build("--select", "readings")
+    query = "select id, value, built_by = '" + first + "' from silver.readings order by id"
+    assert project.rows(query) == [(1, "a", True), (2, "b", True)]
+    day_two = project.rows("select distinct _metadata.file_path from silver.readings where id = 2")
+    project.rows("insert into silver.arrived values (1, date'2026-01-01', 6, 'newer')")
+    project.rows("insert into silver.arrived values (3, date'2026-01-01', null, 'new')")
+    project.build("--select", "readings")
+    assert project.rows(query) == [(1, "newer", False), (2, "b", True), (3, "new", False)]
+    kept = project.rows("select distinct _metadata.file_path from silver.readings where id = 2")
+    assert kept == day_two

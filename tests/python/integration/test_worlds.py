@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from python_ingest.build import build
 from python_ingest.errors import BuildError
 from tests.python.lake import Lake, differences
 from tests.python.reference import KEYS
@@ -70,3 +71,35 @@ def test_all_tests_of_the_models_pass_and_a_run_without_news_changes_no_table(la
     lake.build_and_test()
     assert {table: lake.version(table) for table in tables} == before
     lake.unit_test()
+
+
+LOSSES = {
+    "every_registration_is_accounted_for": "silver.users",
+    "every_profile_event_is_accounted_for": "silver.user_profile_history",
+    "every_workout_event_is_accounted_for": "silver.workouts",
+    "every_reading_is_accounted_for": "silver.heart_rate",
+    "every_gym_login_is_accounted_for": "silver.gym_logs",
+    "every_unrouted_line_is_accounted_for": "silver.quarantine",
+}
+
+
+def test_a_lost_row_fails_the_test_that_accounts_for_its_feed(lake: Lake) -> None:
+    """In an everyday build, which looks at what has changed, and in a whole one."""
+    world = world_from_seed(3)
+    for batch in range(len(world.batches)):
+        world.write(batch, lake.settings.landing)
+    lake.ingest()
+    lake.build()
+    build(lake.settings, ["--select", *LOSSES])
+    for test, table in LOSSES.items():
+        condition = "feed = 'unrouted_bz'" if table == "silver.quarantine" else "true"
+        key = "row_id" if table == "silver.quarantine" else KEYS[table.removeprefix("silver.")]
+        names = key if isinstance(key, str) else ", ".join(key)
+        struct = f"struct({names})"
+        lake.spark.sql(
+            f"delete from {table} where {struct} ="
+            f" (select max({struct}) from {table} where {condition})"
+        )
+        for arguments in ([], ["--vars", "whole_tests: true"]):
+            with pytest.raises(BuildError, match=test):
+                build(lake.settings, ["--select", test, *arguments])

@@ -1,0 +1,66 @@
+{#
+  What a generic test reads of the model that it tests: in a build the slices touched since the test
+  last passed, in `dbt test` and with `--vars 'whole_tests: true'` everything. Only a test that judges
+  each row, or each key, by itself can do with slices: those below, and any that says so in its config
+  (`meta: {judges: rows}`). All others read the whole table.
+#}
+{% macro default__get_where_subquery(relation) %}
+    {%- if flags.WHICH == 'compile' and model.attached_node in selected_resources -%}
+        {%- do check_follows_inputs(graph.nodes[model.attached_node]) -%}
+    {%- endif -%}
+    {%- set conditions = [] -%}
+    {%- if config.get('where') %}{% do conditions.append('(' ~ config.get('where') ~ ')') %}{% endif -%}
+    {%- if is_judging_slices() %}{% do conditions.append(in_tested_slices(relation)) %}{% endif -%}
+    {%- if conditions -%}
+        (select * from {{ relation }} where {{ conditions | join(' and ') }}) as dbt_subquery
+    {%- else -%}
+        {{ relation }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro is_judging_slices() %}
+    {% if not is_building() or not model.test_metadata or not model.attached_node or model_read().mode != 'changes' %}
+        {% do return(false) %}
+    {% endif %}
+    {% set key = graph.nodes.get(model.attached_node, {}).get('config', {}).get('unique_key') %}
+    {% if not key or model.test_metadata.name == 'primary_key' %}
+        {% do return(key and model.test_metadata.kwargs.columns == key) %}
+    {% endif %}
+    {% do return(
+        model.test_metadata.name in ('not_null', 'accepted_values', 'relationships', 'in_range', 'satisfies')
+        or model_setting('judges') == 'rows'
+    ) %}
+{% endmacro %}
+
+
+{#
+  Condition: the row is in a slice touched since the test last passed: on a date, if the model is
+  pruned by one, else of a key (or what the setting `slices` names, for a key with NULLs).
+#}
+{% macro in_tested_slices(relation) %}
+    {% if has_lost_parents(relation) %}
+        {% do return('true') %}
+    {% endif %}
+    {% set config = graph.nodes[model.attached_node].config %}
+    {% set settings = config.meta or {} %}
+    {% set key = config.unique_key %}
+    {% set columns = [settings.prune_by] if settings.prune_by else settings.slices or ([key] if key is string else key) %}
+    {% do return(in_slices(touched_slices(columns, [
+        (relation, 'select ' ~ columns | join(', ') ~ ' from ' ~ changes(relation)),
+    ]))) %}
+{% endmacro %}
+
+
+{# Whether a parent of this relationships test has lost a key since: any row may have pointed to it. #}
+{% macro has_lost_parents(relation) %}
+    {% if model.test_metadata.name == 'relationships' %}
+        {% for r in model.refs if input_name(ref(r.name)) != input_name(relation) or model.refs | length == 1 %}
+            {% set parent = ref(r.name) %}
+            {% if has_lost_keys(parent, model.test_metadata.kwargs.field, model_read().inputs[input_name(parent)].from) %}
+                {% do return(true) %}
+            {% endif %}
+        {% endfor %}
+    {% endif %}
+    {% do return(false) %}
+{% endmacro %}

@@ -1,0 +1,64 @@
+"""The statements that write, as text for each kind of target: no connection is opened."""
+
+import re
+
+import pytest
+
+from python_ingest.settings import PROJECT
+
+MERGES = {
+    "merge_whole('t', 's', ['id', 'value', '_seen_at'])": (
+        "merge into t as target using s as source on source.id <=> target.id "
+        "when matched and not (true and source.value <=> target.value) then update set "
+        "id = source.id, value = source.value, _seen_at = source._seen_at "
+        "when not matched then insert (id, value, _seen_at) "
+        "values (source.id, source.value, source._seen_at) "
+        "when not matched by source then delete"
+    ),
+    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 0, 'others': 1, 'batch': 1})": (
+        "merge into t as target using (c) as source on source.id <=> target.id and p "
+        "when matched and source._write = 'delete' then delete "
+        "when matched and source._write = 'update' then update set "
+        "id = source.id, value = source.value "
+        "when not matched then insert (id, value) values (source.id, source.value)"
+    ),
+    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 1, 'others': 0, 'batch': 1})": (
+        "insert into t (id, value) select id, value from b"
+    ),
+    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 1, 'others': 0, 'batch': 2})": (
+        "insert into t (id, value) select id, value from (c) where _write = 'insert'"
+    ),
+    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 0, 'others': 0, 'batch': 2})": (
+        "select 'nothing changed' as result"
+    ),
+    "compare_sql('t', 'b', ['id', 'value'], 'p', {'columns': ['id'], 'filter': 'literals', "
+    "'rows': [['7L']]})": (
+        "select coalesce(source.id, target.id) as id, source.value as value, "
+        "source._is_there as _is_in_batch, case when target._is_there is null then 'insert' "
+        "when source._is_there is null then 'delete' "
+        "when not (true and source.value <=> target.value) and true then 'update' end as _write "
+        "from (select *, true as _is_there from b) as source full outer join "
+        "( select *, true as _is_there from t as target where p ) as target "
+        "on source.id <=> target.id where source._is_there or target.id in (7L)"
+    ),
+}
+
+
+@pytest.mark.parametrize("target", ["local", "databricks"])
+def test_the_statements_that_write_are_these_on_every_target(
+    target: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from dbt.cli.main import dbtRunner
+
+    monkeypatch.setenv("DATABRICKS_HOST", "example.invalid")
+    monkeypatch.setenv("DATABRICKS_HTTP_PATH", "/sql/1.0/warehouses/0")
+    monkeypatch.setenv("DATABRICKS_TOKEN", "none")
+    macros = "; ".join(f"{{{{ {macro} }}}}" for macro in MERGES)
+    inline = "{{ config(unique_key=['id']) }}" + macros
+    arguments = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target", target]
+    options = ["--no-populate-cache", "--no-introspect", "--inline", inline]
+    result = dbtRunner().invoke(["--quiet", "compile", *arguments, *options])
+    assert result.success, result.exception
+    [compiled] = [r.node.compiled_code for r in result.result.results]  # type: ignore[union-attr]
+    statements = re.sub(r"\s+", " ", str(compiled)).strip().split("; ")
+    assert statements == list(MERGES.values())

@@ -1,0 +1,2 @@
+-- Each line of unrouted_bz is in quarantine.
+{{ unaccounted_lines('unrouted_bz') }}
