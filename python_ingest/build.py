@@ -21,18 +21,19 @@ def build(
     settings: Settings,
     arguments: Sequence[str] = (),
     tell: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Run `dbt build` with further arguments for dbt and give a line that sums it up.
 
-    `tell` is told each node that has finished and what models have to say. Raises BuildError if a
-    model or a test fails, BusyError if another build is at work on the lakehouse.
+    `tell` is told each node that has finished, `say` what models have to say. Raises BuildError if
+    a model or a test fails, BusyError if another build is at work on the lakehouse.
     """
     # Imported here: dbt takes a second to load, and most commands do without it.
     from dbt.cli.main import dbtRunner
 
     def on_event(event: "EventMsg") -> None:
         if event.info.name == "JinjaLogInfo":
-            tell(event.data.msg)
+            say(event.data.msg)
         elif event.info.name == "NodeFinished":
             tell(event.data.node_info.node_name)
 

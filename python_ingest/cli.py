@@ -219,7 +219,11 @@ def run_build(settings: Settings, arguments: list[str]) -> None:
 
     with doing("Starting Spark"):
         start_spark(settings)
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     with doing("Building silver and gold") as tell:
         chosen = any("resource-type" in argument for argument in arguments)
-        summary = build(settings, arguments if chosen else [*EVERYDAY, *arguments], tell)
+        summary = build(settings, arguments if chosen else [*EVERYDAY, *arguments], tell, say)
     console.print(summary, highlight=False)

@@ -1,7 +1,8 @@
 {#
   The newest commits of a Delta table, newest first, back to version `down_to` where the log still
-  has it: a list of {version, committed_at, operation, appends, deletes, is_upkeep, rows}. Asked once a
-  run for each input, so every model of a run sees the same version of it.
+  has it: a list of {version, committed_at, operation, appends, deletes, is_upkeep, rows,
+  vacuumed_before}, the last for a VACUUM: files given up before then are gone. Asked once a run for each
+  input, so every model of a run sees the same version of it.
 #}
 {% macro commits(relation, down_to=none) %}
     {% set known = run_state().commits %}
@@ -34,6 +35,7 @@
             'deletes': not (appends or is_upkeep(row['operation']) or metric(metrics, 'numTargetRowsDeleted') == '0'),
             'is_upkeep': is_upkeep(row['operation']),
             'rows': metric(metrics, 'numOutputRows') | int(0),
+            'vacuumed_before': vacuumed_before(row) if row['operation'] == 'VACUUM START' else none,
         }) %}
     {% endfor %}
     {% do return(found) %}
@@ -43,6 +45,15 @@
 {# One of a commit's metrics, as text; none if it has none of that name. #}
 {% macro metric(metrics, name) %}
     {% do return((modules.re.findall(name ~ "\\W+(\\d+)", metrics) or [none])[0]) %}
+{% endmacro %}
+
+
+{# As text, comparable with committed_at. #}
+{% macro vacuumed_before(row) %}
+    {% set parameters = row['operationParameters'] | string %}
+    {% set kept = metric(parameters, 'specifiedRetentionMillis') or metric(parameters, 'defaultRetentionMillis') %}
+    {% set at = modules.datetime.datetime.fromisoformat(row['timestamp'] | string) %}
+    {% do return((at - modules.datetime.timedelta(milliseconds=kept | int)) | string) %}
 {% endmacro %}
 
 

@@ -114,6 +114,11 @@
             {% do return('rows of ' ~ input ~ ' were changed in place in version ' ~ commit.version) %}
         {% endif %}
     {% endfor %}
+    {% for vacuum in seen if vacuum.vacuumed_before and vacuum.version > mark.version %}
+        {% if news | selectattr('committed_at', 'lt', vacuum.vacuumed_before) | list %}
+            {% do return('changes of ' ~ input ~ ' were vacuumed in version ' ~ vacuum.version ~ ' before they were read') %}
+        {% endif %}
+    {% endfor %}
     {% set key = model_setting('dimensions', {}).get(relation.identifier) %}
     {% if key and has_lost_keys(relation, key, mark.version) %}
         {% do return('rows of ' ~ input ~ ' are gone: what they admitted must go too') %}

@@ -32,6 +32,10 @@ class Lake:
         for folder in (*SCHEMAS, "checkpoints"):
             shutil.rmtree(self.settings.lakehouse / folder, ignore_errors=True)
         shutil.rmtree(self.settings.landing, ignore_errors=True)
+        self.forget_logs()
+
+    def forget_logs(self) -> None:
+        """Make Delta read its tables' logs anew, for files were changed behind its back."""
         jvm = self.spark._jvm
         assert jvm is not None
         jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
@@ -40,9 +44,11 @@ class Lake:
         """Land what is new."""
         return ingest(self.spark, self.settings)
 
-    def build(self, *arguments: str) -> None:
-        """Build the models, without tests."""
-        build(self.settings, [*MODELS_ONLY, *arguments])
+    def build(self, *arguments: str) -> list[str]:
+        """Build the models, without tests; give what they have to say."""
+        said: list[str] = []
+        build(self.settings, [*MODELS_ONLY, *arguments], say=said.append)
+        return said
 
     def build_and_test(self, *arguments: str) -> None:
         """Build as users do: models, snapshots and tests of the data."""

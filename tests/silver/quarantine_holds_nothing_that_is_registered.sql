@@ -11,12 +11,11 @@
         ~ 'select cast(' ~ key ~ ' as string) from ' ~ changes(dimension) ~ ')')) %}
 {%- endfor %}
 {%- set touched = touched_slices(['row_id'], news) %}
+{%- set is_registered = [] %}
+{%- for reason, (dimension, key) in registered.items() %}
+    {%- do is_registered.append(
+        "(reason = '" ~ reason ~ "' and _waits_for in (select cast(" ~ key ~ ' as string) from ' ~ dimension ~ '))'
+    ) %}
+{%- endfor %}
 select * from {{ ref('quarantine') }}
-where {{ in_slices(touched) }} and (
-    {%- for reason, (dimension, key) in registered.items() %}
-    {{ 'or ' if not loop.first }}(
-        reason = '{{ reason }}'
-        and _waits_for in (select cast({{ key }} as string) from {{ dimension }})
-    )
-    {%- endfor %}
-)
+where {{ in_slices(touched) }} and ({{ is_registered | join(' or ') }})

@@ -1,10 +1,12 @@
 """One warm Spark for all integration tests."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.python.lake import Lake
+from tests.python.small_project import SmallProject
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +18,8 @@ def warm_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def lake(warm_lake: Lake) -> Iterator[Lake]:
     warm_lake.empty()
     yield warm_lake
+
+
+@pytest.fixture
+def project(lake: Lake, tmp_path: Path) -> SmallProject:
+    return SmallProject(lake, tmp_path)

@@ -6,7 +6,22 @@ import pytest
 
 from python_ingest.settings import PROJECT
 
-MERGES = {
+MERGE = (
+    "merge into t as target using (c) as source on source.id <=> target.id and p "
+    "when matched and source._write = 'delete' then delete "
+    "when matched and source._write = 'update' then update set "
+    "id = source.id, value = source.value "
+    "when not matched then insert (id, value) values (source.id, source.value)"
+)
+APPENDS = {
+    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 1, 'others': 0, 'batch': 1})": (
+        "insert into t (id, value) select id, value from b"
+    ),
+    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 1, 'others': 0, 'batch': 2})": (
+        "insert into t (id, value) select id, value from (c) where _write = 'insert'"
+    ),
+}
+STATEMENTS = {
     "merge_whole('t', 's', ['id', 'value', '_seen_at'])": (
         "merge into t as target using s as source on source.id <=> target.id "
         "when matched and not (true and source.value <=> target.value) then update set "
@@ -15,19 +30,7 @@ MERGES = {
         "values (source.id, source.value, source._seen_at) "
         "when not matched by source then delete"
     ),
-    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 0, 'others': 1, 'batch': 1})": (
-        "merge into t as target using (c) as source on source.id <=> target.id and p "
-        "when matched and source._write = 'delete' then delete "
-        "when matched and source._write = 'update' then update set "
-        "id = source.id, value = source.value "
-        "when not matched then insert (id, value) values (source.id, source.value)"
-    ),
-    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 1, 'others': 0, 'batch': 1})": (
-        "insert into t (id, value) select id, value from b"
-    ),
-    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 1, 'others': 0, 'batch': 2})": (
-        "insert into t (id, value) select id, value from (c) where _write = 'insert'"
-    ),
+    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 0, 'others': 1, 'batch': 1})": MERGE,
     "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 0, 'others': 0, 'batch': 2})": (
         "select 'nothing changed' as result"
     ),
@@ -44,16 +47,23 @@ MERGES = {
 }
 
 
-@pytest.mark.parametrize("target", ["local", "databricks"])
+@pytest.mark.parametrize(
+    ("target", "appends"),
+    [("local", APPENDS), ("databricks", dict.fromkeys(APPENDS, MERGE))],
+)
 def test_the_statements_that_write_are_these_on_every_target(
-    target: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    target: str,
+    appends: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     from dbt.cli.main import dbtRunner
 
     monkeypatch.setenv("DATABRICKS_HOST", "example.invalid")
     monkeypatch.setenv("DATABRICKS_HTTP_PATH", "/sql/1.0/warehouses/0")
     monkeypatch.setenv("DATABRICKS_TOKEN", "none")
-    macros = "; ".join(f"{{{{ {macro} }}}}" for macro in MERGES)
+    expected = {**STATEMENTS, **appends}
+    macros = "; ".join(f"{{{{ {macro} }}}}" for macro in expected)
     inline = "{{ config(unique_key=['id']) }}" + macros
     arguments = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target", target]
     options = ["--no-populate-cache", "--no-introspect", "--inline", inline]
@@ -61,4 +71,4 @@ def test_the_statements_that_write_are_these_on_every_target(
     assert result.success, result.exception
     [compiled] = [r.node.compiled_code for r in result.result.results]  # type: ignore[union-attr]
     statements = re.sub(r"\s+", " ", str(compiled)).strip().split("; ")
-    assert statements == list(MERGES.values())
+    assert statements == list(expected.values())

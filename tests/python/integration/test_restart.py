@@ -1,0 +1,102 @@
+"""Killed, failed and concurrent builds end in the same tables."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from python_ingest.errors import BuildError
+from python_ingest.lock import only_one
+from tests.python.lake import MODELS_ONLY, Lake
+from tests.python.worlds import world_from_seed
+
+COMMAND = (sys.executable, "-c", "from python_ingest.cli import app; app()")
+KILLS_A_BATCH = 4
+
+
+def start(lake: Lake, *arguments: str) -> "subprocess.Popen[str]":
+    """Start a command of the command line on a lakehouse, with a process group of its own."""
+    lake.settings.export()
+    return subprocess.Popen(  # noqa: S603 - our own command line
+        [*COMMAND, *arguments],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def commits(lake: Lake) -> int:
+    return len(list(lake.settings.lakehouse.glob("*/*/_delta_log/*.json")))
+
+
+def kill_after(process: "subprocess.Popen[str]", lake: Lake, more: int, seconds: float) -> bool:
+    """Kill a process and its JVM some time after so many more commits; false if it ended before."""
+    enough = commits(lake) + more
+    while process.poll() is None and commits(lake) < enough:
+        time.sleep(0.02)
+    time.sleep(seconds)
+    if process.poll() is not None:
+        return False
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    return True
+
+
+@pytest.mark.slow
+def test_a_build_killed_at_any_moment_and_run_again_ends_in_the_same_tables(
+    warm_lake: Lake, tmp_path: Path
+) -> None:
+    """The builds are processes of their own; this one's Spark only reads their tables."""
+    lake, chance, kills = Lake(tmp_path), Random(1), 0  # noqa: S311 - no secret
+    world = world_from_seed(1)
+    for batch in range(len(world.batches)):
+        world.write(batch, lake.settings.landing)
+        ingest = start(lake, "ingest")
+        kills += kill_after(ingest, lake, chance.randint(0, 6), chance.random())
+        told, _ = (ingest := start(lake, "ingest")).communicate()
+        assert ingest.returncode == 0, told
+        for _ in range(KILLS_A_BATCH):
+            process = start(lake, "build", *MODELS_ONLY)
+            kills += kill_after(process, lake, chance.randint(0, 10), chance.random())
+        told, _ = (process := start(lake, "build", *MODELS_ONLY)).communicate()
+        assert process.returncode == 0, told
+        found = lake.differences()
+        assert not found, "\n".join([f"after batch {batch}", *found[:20], world.describe()])
+    assert kills >= 20
+
+
+def test_a_failed_model_and_a_failed_test_are_made_good_by_the_next_build(lake: Lake) -> None:
+    world = world_from_seed(2)
+    for batch in range(len(world.batches)):
+        world.write(batch, lake.settings.landing)
+        if batch == 2:
+            lake.ingest()
+            lake.build()
+    lake.ingest()
+    sessions = lake.settings.lakehouse / "silver" / "workout_sessions"
+    hidden = sessions.rename(sessions.with_name("hidden"))
+    lake.forget_logs()
+    with pytest.raises(BuildError, match="workout_sessions"):
+        lake.build()
+    hidden.rename(sessions)
+    lake.forget_logs()
+    lake.spark.sql("insert into silver.users values (9, 9, timestamp'2026-01-01', null)")
+    with pytest.raises(BuildError, match="users"):
+        lake.build_and_test()
+    lake.spark.sql("delete from silver.users where user_id = 9")
+    lake.build_and_test()
+    assert not lake.differences()
+
+
+def test_a_second_build_is_refused_and_says_who_is_at_work(lake: Lake) -> None:
+    with only_one(lake.settings.lakehouse, "build"):
+        process = start(lake, "build")
+        told, _ = process.communicate()
+    assert process.returncode == 1
+    assert f"Another build (process {os.getpid()}) is at work" in told

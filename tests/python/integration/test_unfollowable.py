@@ -1,0 +1,125 @@
+"""Where changes cannot be followed, models are compared whole and say so."""
+
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from delta import DeltaTable
+from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+
+from tests.python.lake import Lake, differences
+from tests.python.reference import tables
+from tests.python.small_project import SALES, SHOPS, SmallProject
+from tests.python.worlds import world_from_seed
+
+
+@pytest.mark.parametrize("seed", [4, pytest.param(5, marks=pytest.mark.slow)])
+def test_rows_deleted_from_bronze_are_gone_everywhere(
+    lake: Lake, tmp_path: Path, seed: int
+) -> None:
+    """Registrations too, so that what they admitted waits in quarantine again."""
+    world = world_from_seed(seed)
+    for batch in range(len(world.batches)):
+        world.write(batch, lake.settings.landing)
+    lake.ingest()
+    lake.build()
+    lines = sorted({record.line for record in world.records})
+    gone = set(Random(seed).sample(lines, len(lines) // 4))  # noqa: S311 - no secret
+    for folder in (lake.settings.lakehouse / "bronze").iterdir():
+        DeltaTable.forPath(lake.spark, str(folder)).delete(F.col("_raw").isin(*gone))
+    left = [
+        replace(batch, records=tuple(i for i in batch.records if world.records[i].line not in gone))
+        for batch in world.batches
+    ]
+    for batch in range(len(left)):
+        replace(world, batches=tuple(left)).write(batch, tmp_path)
+    said = lake.build()
+    assert any("were changed in place" in line for line in said)
+    after = lake.contents()
+    found = differences(tables(tmp_path), after)
+    assert not found, "\n".join([f"seed {seed}", *found[:20], *sorted(gone)])
+    lake.build("--full-refresh")
+    assert not differences(lake.contents(), after)
+
+
+@pytest.fixture
+def shops(project: SmallProject) -> SmallProject:
+    """Sales and the sums of each shop, built, and then more of both."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    project.build()
+    project.rows("insert into silver.sales values (4, 'b', 5)")
+    project.rows("update silver.sales set amount = 11 where id = 1")
+    return project
+
+
+def check(shops: SmallProject, reason: str) -> None:
+    """Build; the sums must be right, the reason said, and then changes be followed again."""
+    shops.build("--select", "shops")
+    assert any(reason in line for line in shops.said), shops.said
+    expected = shops.rows("select shop, sum(amount) from silver.sales group by shop order by shop")
+    assert shops.rows("select shop, amount from silver.shops order by shop") == expected
+    assert shops.build("--select", "shops")["shops"] == "success: nothing changed"
+    assert shops.said == []
+
+
+def test_a_log_that_was_cut_off_is_noticed(shops: SmallProject) -> None:
+    shops.rows("alter table silver.sales set tblproperties ('delta.checkpointInterval' = '1')")
+    shops.rows("insert into silver.sales values (5, 'c', 1)")
+    newest = shops.lake.version("silver.sales")
+    log = shops.lake.settings.lakehouse / "silver" / "sales" / "_delta_log"
+    for version in range(newest):
+        (log / f"{version:020}.json").unlink()
+        (log / f".{version:020}.json.crc").unlink(missing_ok=True)
+    shops.lake.forget_logs()
+    check(shops, "the log of silver.sales no longer has version")
+
+
+def test_changes_that_were_vacuumed_before_they_were_read_are_noticed(shops: SmallProject) -> None:
+    shops.rows("set spark.databricks.delta.retentionDurationCheck.enabled = false")
+    try:
+        shops.rows("vacuum silver.sales retain 0 hours")
+    finally:
+        shops.rows("reset spark.databricks.delta.retentionDurationCheck.enabled")
+    changes = shops.lake.settings.lakehouse / "silver" / "sales" / "_change_data"
+    assert not list(changes.glob("*.parquet"))
+    check(shops, "changes of silver.sales were vacuumed")
+
+
+def test_a_vacuum_that_keeps_what_was_not_read_yet_changes_nothing(shops: SmallProject) -> None:
+    shops.rows("vacuum silver.sales")
+    shops.build("--select", "shops")
+    assert shops.said == []
+    assert shops.rows("select shop, amount from silver.shops order by shop") == [
+        ("a", 31),
+        ("b", 35),
+    ]
+
+
+def test_a_table_dropped_and_made_anew_is_noticed(shops: SmallProject) -> None:
+    shops.rows("drop table silver.sales")
+    shops.lake.forget_logs()
+    shops.build("--select", "sales")
+    check(shops, "the log of silver.sales no longer has version")
+
+
+def test_watermarks_that_were_lost_are_noticed(shops: SmallProject) -> None:
+    shops.rows("drop table ops.watermarks")
+    check(shops, "silver.shops: compared whole, because it has no watermark on silver.sales")
+
+
+def test_a_model_with_another_logic_or_column_or_var_is_compared_whole(
+    shops: SmallProject,
+) -> None:
+    shops.build()
+    counted = SHOPS.replace("sum(amount) as amount,", "sum(amount) as amount, count(*) as sales,")
+    shops.model("shops", counted)
+    check(shops, "its code or a var has changed")
+    query = "select shop, sales from silver.shops order by shop"
+    assert shops.rows(query) == [("a", 2), ("b", 2)]
+    shops.model("shops", counted.replace("count(*)", "count(*) + {{ var('more', 0) }}"))
+    shops.build("--vars", "more: 1")
+    assert shops.rows(query) == [("a", 3), ("b", 3)]
+    shops.build("--vars", "more: 2")
+    assert shops.rows(query) == [("a", 4), ("b", 4)]

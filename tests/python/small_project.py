@@ -1,0 +1,91 @@
+"""A small dbt project of a test's own, with the project's macros, on real Delta tables."""
+
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any
+
+from python_ingest.settings import PROJECT
+from tests.python.lake import Lake
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+    from dbt_common.events.base_types import EventMsg
+
+PROJECT_FILE = f"""
+name: fitness
+profile: fitness
+macro-paths: ["{PROJECT}/macros", "{PROJECT}/tests/generic"]
+models:
+  +materialized: incremental
+  +incremental_strategy: merge
+  +file_format: delta
+  +on_schema_change: append_new_columns
+  +tblproperties: {{delta.enableChangeDataFeed: "true"}}
+on-run-start: ["{{{{ create_watermarks() }}}}"]
+on-run-end: ["{{{{ record_watermarks() }}}}", "{{{{ release_kept() }}}}"]
+"""
+
+
+class SmallProject:
+    """A dbt project with our macros and the models of a test, on the session's one Spark."""
+
+    def __init__(self, lake: Lake, folder: Path) -> None:
+        self.lake, self.folder = lake, folder
+        self.said: list[str] = []
+        (folder / "models").mkdir()
+        (folder / "dbt_project.yml").write_text(PROJECT_FILE)
+
+    def model(self, name: str, sql: str) -> None:
+        """Write a model."""
+        (self.folder / "models" / f"{name}.sql").write_text(dedent(sql))
+
+    def test(self, name: str, text: str) -> None:
+        """Write a test, or a .yml with tests."""
+        path = self.folder / ("models" if name.endswith(".yml") else "tests") / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(dedent(text))
+
+    def dbt(self, command: str, *arguments: str) -> "dbtRunnerResult":
+        """Run a dbt command, whatever comes of it."""
+        from dbt.cli.main import dbtRunner
+
+        self.lake.settings.export()
+        folders = ["--project-dir", str(self.folder), "--profiles-dir", str(PROJECT)]
+        self.said.clear()
+        return dbtRunner(callbacks=[self.listen]).invoke(["--quiet", command, *folders, *arguments])
+
+    def listen(self, event: "EventMsg") -> None:
+        """Note what models have to say, in `said`."""
+        if event.info.name == "JinjaLogInfo":
+            self.said.append(event.data.msg)
+
+    def build(self, *arguments: str) -> dict[str, str]:
+        """Build and test; give what dbt says of each node, by name and kind of outcome."""
+        result = self.dbt("build", *arguments)
+        assert not result.exception, result.exception
+        outcomes = {
+            r.node.name: f"{r.status}: {r.adapter_response.get('_message', '')}"
+            for r in getattr(result.result, "results", [])
+        }
+        models = [n for n, outcome in outcomes.items() if outcome.startswith("error")]
+        assert not models, [r.message for r in getattr(result.result, "results", [])]
+        return outcomes
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Run SQL."""
+        return [tuple(row) for row in self.lake.spark.sql(query).collect()]
+
+
+SALES = """
+    {{ config(unique_key=['id']) }}
+    select * from (values (1, 'a', 10), (2, 'a', 20), (3, 'b', 30)) as t (id, shop, amount)
+"""
+# Its rows say which build has made them, so a row made again without need shows.
+SHOPS = """
+    {{ config(unique_key=['shop']) }}
+    {%- set touched = touched_slices(['shop'], [
+        (ref('sales'), 'select shop from ' ~ changes(ref('sales'))),
+    ]) %}
+    select shop, sum(amount) as amount, '{{ invocation_id }}' as built_by
+    from {{ ref('sales') }} where {{ in_slices(touched) }} group by shop
+"""
