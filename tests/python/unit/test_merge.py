@@ -30,8 +30,8 @@ STATEMENTS = {
         "values (source.id, source.value, source._seen_at) "
         "when not matched by source then delete"
     ),
-    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 0, 'others': 1, 'batch': 1})": MERGE,
-    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 0, 'others': 0, 'batch': 2})": (
+    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 0, 'others': 1})": MERGE,
+    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 0, 'others': 0})": (
         "select 'nothing changed' as result"
     ),
     "compare_sql('t', 'b', ['id', 'value'], 'p', {'columns': ['id'], 'filter': 'literals', "
