@@ -4,6 +4,7 @@ A field that does not parse is NULL and its row still lands; `_is_malformed` say
 of its feed's format at all. What follows from either is decided in silver.
 """
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
@@ -84,11 +85,18 @@ def create_tables(spark: SparkSession, bronze: Path) -> None:
     """Create the bronze tables that are not there yet, with a change feed for the models."""
     for table in TABLES:
         path = bronze / table
-        if not (path / "_delta_log").is_dir():
+        if not has_commits(path):
+            # What a killed creation has left behind would make Delta refuse another one.
+            shutil.rmtree(path, ignore_errors=True)
             builder = DeltaTable.createIfNotExists(spark).location(str(path))
             for field in schema(table_columns(table)):
                 builder = builder.addColumn(field.name, field.dataType)
             builder.property("delta.enableChangeDataFeed", "true").execute()
+
+
+def has_commits(table: Path) -> bool:
+    """Tell whether a folder holds a Delta table."""
+    return any((table / "_delta_log").glob("*.json"))
 
 
 def strict_json(text: Column, fields: str) -> Column:

@@ -47,17 +47,21 @@
 {% endmacro %}
 
 
-{# As dbt-spark's, with the table's properties: a seed has a change feed like every other table. #}
+{#
+  As dbt-spark's, with the table's properties, since a seed has a change feed like every other table,
+  and in the form that does without complaint about what a killed creation has left behind.
+#}
 {% macro spark__create_csv_table(model, agate_table) %}
     {% set types = model.config.get('column_types', {}) %}
     {% set sql %}
-        create table {{ this }} (
-            {%- for name in agate_table.column_names %}
-            {{ name }} {{ types.get(name, adapter.convert_type(agate_table, loop.index0)) }}{{ ',' if not loop.last }}
-            {%- endfor %}
-        )
+        create or replace table {{ this }}
         {{ file_format_clause() }}
         {{ tblproperties_clause() }}
+        as select
+            {%- for name in agate_table.column_names %}
+            cast(null as {{ types.get(name, adapter.convert_type(agate_table, loop.index0)) }}) as {{ name }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        where false
     {% endset %}
     {% do run_query(sql) %}
     {% do return(sql) %}

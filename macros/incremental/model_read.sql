@@ -83,8 +83,8 @@
         {% do return(false) %}
     {% endif %}
     {% set query = 'select 1 from ' ~ change_feed(relation, from, commits(relation)[0].version)
-        ~ " where _change_type in ('delete', 'update_preimage') and "
-        ~ key ~ ' not in (select ' ~ key ~ ' from ' ~ relation ~ ') limit 1' %}
+        ~ " where _change_type in ('delete', 'update_preimage') and ("
+        ~ key ~ ') not in (select ' ~ key ~ ' from ' ~ relation ~ ') limit 1' %}
     {% set known = run_state().lost_keys %}
     {% if query not in known %}
         {% do known.update({query: run_query(query).rows | length > 0}) %}

@@ -17,9 +17,14 @@
     {% if execute and is_run_of_models() %}
         {% set relation = watermarks_relation() %}
         {% do adapter.create_schema(relation) %}
-        create table if not exists {{ relation }} (
-            model string, input string, version bigint, committed_at string, logic string, recorded_at timestamp
-        ) using delta
+        {% if not run_query('show tables in ' ~ relation.without_identifier() ~ " like '" ~ relation.identifier ~ "'").rows %}
+            {# In this form only, Delta does without complaint about what a killed creation has left behind. #}
+            create or replace table {{ relation }} using delta as
+            select
+                cast(null as string) as model, cast(null as string) as input, cast(null as bigint) as version,
+                cast(null as string) as committed_at, cast(null as string) as logic, cast(null as timestamp) as recorded_at
+            where false
+        {% endif %}
     {% endif %}
 {% endmacro %}
 

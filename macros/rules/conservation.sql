@@ -96,7 +96,7 @@ left anti join lines as line on line.reason is null and {{ is_same }}
         {% do return(false) %}
     {% endif %}
     {% set node = graph.nodes.values() | selectattr('name', 'eq', name) | selectattr('resource_type', 'eq', 'model') | first %}
-    {% set key = 'struct(' ~ node.config.unique_key | join(', ') ~ ')' %}
+    {% set key = node.config.unique_key | join(', ') %}
     {% do return(has_lost_keys(table, key, model_read().inputs[input_name(table)].from)) %}
 {% endmacro %}
 

@@ -123,7 +123,7 @@ def test_facts_wait_for_their_registration_and_are_in_gold_in_the_first_build_af
     stray = {reading(99, 20, 120): "unknown_device"}
 
     land(lake, [known.registration(), *known.facts(), *early.facts(), *stray])
-    lake.build_and_test()
+    lake.build()
     assert_waiting(lake, {**early.facts(), **stray})
     assert_arrived(lake, [known])
 
@@ -136,6 +136,15 @@ def test_facts_wait_for_their_registration_and_are_in_gold_in_the_first_build_af
     lake.build_and_test()
     assert_waiting(lake, stray)
     assert_arrived(lake, [known, early, later])
+
+
+def test_an_event_whose_profile_version_is_gone_is_accounted_for(lake: Lake) -> None:
+    """An earlier event that says the same takes a version's place."""
+    first = [registration(1, 11, "aa:01", 0), profile(1, 10, "Oakland")]
+    for records in (first, [profile(1, 5, "Oakland")]):
+        land(lake, records)
+        lake.build_and_test("--select", "+every_profile_event_is_accounted_for")
+    assert [row["valid_from"] for row in lake.rows("silver.user_profile_history")] == [at(5)]
 
 
 def assert_waiting(lake: Lake, waiting: dict[Record, str]) -> None:

@@ -71,6 +71,19 @@ def test_a_build_killed_at_any_moment_and_run_again_ends_in_the_same_tables(
     assert kills >= 20
 
 
+def test_what_killed_creations_of_tables_left_behind_is_in_nobodys_way(lake: Lake) -> None:
+    world = world_from_seed(2)
+    world.write(0, lake.settings.landing)
+    for table in ("bronze/heart_rate_bz", "ops/watermarks", "silver/users", "gold/gyms"):
+        log = lake.settings.lakehouse / table / "_delta_log"
+        log.mkdir(parents=True)
+        (log / ".00000000000000000000.json.1.tmp").write_text("{}")
+        (log.parent / "part-0.parquet").write_text("half a file")
+    lake.ingest()
+    lake.build()
+    assert not lake.differences()
+
+
 def test_a_failed_model_and_a_failed_test_are_made_good_by_the_next_build(lake: Lake) -> None:
     world = world_from_seed(2)
     for batch in range(len(world.batches)):
