@@ -6,7 +6,7 @@ SHELL := bash
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --quiet --frozen
 
-.PHONY: help setup demo test test-all check clean
+.PHONY: help setup demo test test-all check bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ check: setup ## Lint, types, SQL style, YAML, dbt's own checks
 	@$(RUN) yamllint --strict .
 	@$(RUN) scripts/check_dbt.sh
 	@$(RUN) sqlfluff lint --disable-progress-bar models tests/silver tests/gold
+
+bench: setup ## Measure speed and memory; write benchmarks/RESULTS.md
+	@$(RUN) python -m benchmarks.ingest
 
 clean: ## Remove what builds and demos have made: data, logs, target
 	rm -rf data logs target

@@ -6,18 +6,25 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from py4j.protocol import Py4JError
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from python_ingest.errors import FitnessError
-from python_ingest.settings import Settings, read_settings
+from python_ingest.settings import PROJECT, Settings, duration, read_settings
+
+if TYPE_CHECKING:
+    from python_ingest.ingest_log import BatchFigures
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(
     help="Land, build and read the fitness lakehouse.",
@@ -47,9 +54,16 @@ def plain_errors() -> Iterator[None]:
     """Print what a person can mend as one message and exit with 1."""
     try:
         yield
+    except Py4JError as error:
+        fail(f"Spark has failed or ended; {PROJECT / 'logs' / 'spark.log'} says why. ({error!r})")
     except (FitnessError, ValueError, OSError) as error:
-        errors.print(f"[red]fitness:[/red] {error}", soft_wrap=True, highlight=False)
-        raise typer.Exit(1) from error
+        fail(str(error))
+
+
+def fail(message: str) -> NoReturn:
+    """Print what went wrong and exit with 1."""
+    errors.print(f"[red]fitness:[/red] {message}", soft_wrap=True, highlight=False)
+    raise typer.Exit(1)
 
 
 @contextmanager
@@ -74,7 +88,8 @@ def main() -> None:
         format="%(message)s",
         handlers=[RichHandler(console=console, show_path=False, show_level=False)],
     )
-    logging.getLogger("py4j").setLevel(logging.WARNING)
+    # It would print the traceback of a batch that failed, which is reported by its stream.
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
 
 
 @app.command()
@@ -139,10 +154,33 @@ def import_files(
 
 
 @app.command()
-def ingest(landing: Landing = None, lakehouse: Lakehouse = None) -> None:
+def ingest(
+    landing: Landing = None,
+    lakehouse: Lakehouse = None,
+    continuous: Annotated[
+        bool, typer.Option("--continuous", help="Go on landing what is new, until stopped.")
+    ] = False,
+    interval: Annotated[
+        str, typer.Option(help="With --continuous: how often to look, as in 5s or 1m.")
+    ] = "5s",
+    clean_after: Annotated[
+        str | None,
+        typer.Option(
+            help="Remove files that landed so long ago, as in 30d. "
+            "Default: FITNESS_CLEAN_AFTER, or to keep them."
+        ),
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to move such files instead. Default: FITNESS_ARCHIVE, or to delete them."
+        ),
+    ] = None,
+) -> None:
     """Land new files in the bronze tables."""
     with plain_errors():
-        run_ingest(read_settings(landing, lakehouse))
+        settings = read_settings(landing, lakehouse, clean_after, archive)
+        run_ingest(settings, every=duration(interval) if continuous else None)
 
 
 @app.command(context_settings=PASS_ON)
@@ -197,19 +235,29 @@ def doctor(landing: Landing = None, lakehouse: Lakehouse = None) -> None:
         raise typer.Exit(1)
 
 
-def run_ingest(settings: Settings) -> None:
-    """Land new files, saying what landed."""
-    from python_ingest.ingest import ingest
+def run_ingest(settings: Settings, every: timedelta | None = None) -> None:
+    """Land new files, once or as they come, saying what landed."""
+    from python_ingest.ingest import ingest, ingest_continuously
     from python_ingest.spark import start_spark
 
     with doing("Starting Spark"):
         spark = start_spark(settings)
-    with doing(f"Landing {settings.landing}"):
-        landed = ingest(spark, settings)
+    if every is None:
+        with doing(f"Landing {settings.landing}") as tell:
+            landed = ingest(spark, settings, on_batch(tell))
+    else:
+        stop = stop_on_signals()
+        with doing(f"Landing {settings.landing} every {every} until stopped") as tell:
+            landed = ingest_continuously(spark, settings, every, stop, on_batch(tell))
     if not landed:
         console.print("Nothing new has landed.")
     for table, count in sorted(landed.items()):
         console.print(f"  {table:<20} {count:>12,} rows", highlight=False)
+
+
+def on_batch(tell: Callable[[str], None]) -> Callable[["BatchFigures"], None]:
+    """Give what shows a batch's figures: in the live line on a terminal, else as a line of log."""
+    return lambda figures: tell(str(figures)) if console.is_terminal else log.info("%s", figures)
 
 
 def run_build(settings: Settings, arguments: list[str]) -> None:

@@ -32,6 +32,11 @@ class Record:
             return None
         return json.dumps(self.fields, sort_keys=True, ensure_ascii=False)
 
+    def unknown_fields_json(self, known: Sequence[str]) -> str | None:
+        """Give the fields that are not `known`, as JSON with sorted names; None without any."""
+        unknown = {name: v for name, v in (self.fields or {}).items() if name not in known}
+        return json.dumps(unknown, sort_keys=True, ensure_ascii=False) if unknown else None
+
 
 def csv_records(content: bytes, known: Sequence[str]) -> Iterator[Record]:
     """Give every record of a CSV file but its header, blank lines left out.

@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from python_ingest.errors import JavaError
+from python_ingest.ingest_log import newest
+from python_ingest.positions import read_position
 from python_ingest.settings import PROJECT, Settings, spark_conf
 from python_ingest.spark import java_version
 
@@ -23,7 +25,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Check Python, Java, memory, pins, folders and the metastore's lock."""
+    """Check Python, Java, memory, pins, folders, the metastore's lock and the ingest."""
     return [
         python(),
         java(),
@@ -33,6 +35,8 @@ def examine(settings: Settings) -> list[Finding]:
         folder("landing", "FITNESS_LANDING", settings.landing),
         folder("lakehouse", "FITNESS_LAKEHOUSE", settings.lakehouse),
         metastore(settings),
+        *last_batches(settings),
+        *left_out(settings),
     ]
 
 
@@ -78,7 +82,8 @@ def pin(package: str) -> Finding:
 
 def delta_jar(settings: Settings) -> Finding:
     """Check that Spark is told to load the Delta that the Python package is for."""
-    package = spark_conf(settings.target)["spark.jars.packages"]
+    packages = spark_conf(settings.target)["spark.jars.packages"].split(",")
+    package = next((p for p in packages if p.startswith("io.delta:")), "no io.delta package")
     wanted = version("delta-spark")
     good = package.endswith(f":{wanted}")
     return Finding(good, package if good else f"{package}: name version {wanted} in profiles.yml")
@@ -110,3 +115,18 @@ def metastore_holder(path: Path) -> int | None:
         except OSError:
             continue  # Gone meanwhile, or another user's.
     return None
+
+
+def last_batches(settings: Settings) -> list[Finding]:
+    """Say what each stream has landed last."""
+    last = {figures.stream: figures for figures in newest(settings.lakehouse, 1000)}
+    return [Finding(True, f"{figures.started_at} {figures}") for figures in last.values()]
+
+
+def left_out(settings: Settings) -> list[Finding]:
+    """List the landed files that could not be taken."""
+    return [
+        Finding(False, f"{entry['path']} is left out: {entry['reason']}")
+        for file in sorted(settings.positions.glob("*.json"))
+        for entry in read_position(file).left_out.values()
+    ]

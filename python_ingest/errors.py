@@ -19,3 +19,14 @@ class JavaError(FitnessError):
 
 class BuildError(FitnessError):
     """dbt finished with failures; it has printed them."""
+
+
+class IngestError(FitnessError):
+    """A stream stopped; what had landed stays, and the next ingest goes on from there.
+
+    `is_permanent`: whether trying again would be in vain.
+    """
+
+    def __init__(self, message: str, *, is_permanent: bool) -> None:
+        super().__init__(message)
+        self.is_permanent = is_permanent

@@ -1,154 +1,281 @@
-"""Landing to bronze: three streams, each landed line appended exactly once.
+"""Landing to bronze: the streams, run until all is landed or until stopped.
 
-A stream's checkpoint knows which files have been read; Delta knows which batch of which stream was
-written last, so a batch that is repeated after a crash is not appended twice.
+A stream's checkpoint knows what has been read; Delta knows which batch of which stream was written
+last, so a batch that is repeated after a crash is not appended twice.
 """
 
 import logging
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from threading import Event
+from typing import Any
 
-from pyspark import StorageLevel
+from py4j.protocol import Py4JJavaError, Py4JNetworkError
+from pyspark.errors import AnalysisException, PySparkException, StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 from pyspark.sql.streaming.query import StreamingQuery
 
-from python_ingest.bronze import (
-    CSV_COLUMNS,
-    create_tables,
-    csv_rows,
-    json_rows,
-    schema,
-    table_columns,
-)
+from python_ingest import sources
+from python_ingest.batches import BatchWriter, FileWriter, Teller
+from python_ingest.errors import IngestError
+from python_ingest.housekeeping import keep_house
+from python_ingest.landed_files import contents_of, lines_of
 from python_ingest.landing import MULTIPLEX
 from python_ingest.lock import only_one
+from python_ingest.positions import read_position, recover, why_recover
+from python_ingest.rows import csv_rows, json_rows
 from python_ingest.settings import Settings
+from python_ingest.spark import LOG
+from python_ingest.tables import CSV_COLUMNS, JSON_COLUMNS, create_tables, read_table
 
 log = logging.getLogger(__name__)
 
-# Bounds what a batch holds in memory, parsed and once more as written.
-BYTES_PER_BATCH = 256 * 1024 * 1024
-BatchWriter = Callable[[DataFrame, int], None]
-BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
+KAFKA = "kafka"
+# A stream is stopped and started again this often, to keep house between.
+HOUSEKEEPING = 3600.0  # seconds
+LONGEST_WAIT = 60.0  # seconds between attempts after a failure
+SECONDS_TO_FINISH = 60.0  # for a running batch, before a stop interrupts it
 
 
-def ingest(spark: SparkSession, settings: Settings) -> Counter[str]:
-    """Land all files that are new; give the rows appended to each bronze table.
+@dataclass
+class Stream:
+    """A stream: what it reads, and who lands its batches."""
 
-    Raises BusyError if another ingest is at work on the lakehouse.
+    name: str
+    checkpoint: Path
+    frame: Callable[[], DataFrame]
+    writer: BatchWriter
+
+    def start(self, **trigger: Any) -> StreamingQuery:
+        """Start reading."""
+        self.writer.error = None
+        return (
+            self.frame()
+            .writeStream.queryName(self.name)
+            .option("checkpointLocation", str(self.checkpoint))
+            .trigger(**trigger)
+            .foreachBatch(self.writer)
+            .start()
+        )
+
+
+def ingest(spark: SparkSession, settings: Settings, tell: Teller = lambda _: None) -> Counter[str]:
+    """Land all that is new; give the rows appended to each bronze table.
+
+    `tell` is told the figures of each batch. Raises BusyError if another ingest is at work on the
+    lakehouse, IngestError if a stream cannot go on.
     """
     landed: Counter[str] = Counter()
     with only_one(settings.lakehouse, "ingest"):
-        bronze = settings.lakehouse / "bronze"
-        create_tables(spark, bronze)
-        queries = [
-            start(
-                multiplex_lines(spark, settings),
-                MULTIPLEX,
-                settings,
-                multiplex_writer(bronze, landed),
-            )
-        ]
-        for feed in CSV_COLUMNS:
-            files = csv_files(spark, settings, feed)
-            queries.append(start(files, feed, settings, csv_writer(bronze, feed, landed)))
-        for query in queries:
-            query.awaitTermination()
+        catch_up(prepare(spark, settings, tell, landed))
     return landed
 
 
-def multiplex_lines(spark: SparkSession, settings: Settings) -> DataFrame:
-    """Stream the lines of the multiplexed feed that are not blank, as received."""
-    return (
-        spark.readStream.format("text")
-        .option("maxBytesPerTrigger", BYTES_PER_BATCH)
-        .load(str(folder(settings, MULTIPLEX)))
-        .where(F.trim("value") != "")
-        .select(
-            # A byte order mark at the beginning of a file is no part of its first line.
-            F.expr("trim(leading '\ufeff' from value)").alias("_raw"),
-            F.col("_metadata.file_path").alias("_source_file"),
-            F.col("_metadata.file_modification_time").alias("_source_modified_at"),
+def ingest_continuously(
+    spark: SparkSession,
+    settings: Settings,
+    interval: timedelta,
+    stop: Event,
+    tell: Teller = lambda _: None,
+) -> Counter[str]:
+    """Land what is new every `interval`, until `stop` is set; give the rows appended.
+
+    What may pass (a full disk, a broker that is away) is tried again, at longer and longer times.
+    Raises what does not.
+    """
+    landed: Counter[str] = Counter()
+    wait = 1.0
+    with only_one(settings.lakehouse, "ingest"):
+        while not stop.is_set():
+            so_far = landed.total()
+            try:
+                streams = prepare(spark, settings, tell, landed)
+                catch_up(streams)
+                follow(streams, interval, stop)
+            except Exception as error:
+                if is_permanent(error):
+                    raise
+                wait = 1.0 if landed.total() > so_far else min(wait * 2, LONGEST_WAIT)
+                log.warning("%s. Trying again in %.0f s.", first_line(error), wait)
+                stop.wait(wait)
+    return landed
+
+
+def prepare(
+    spark: SparkSession, settings: Settings, tell: Teller, landed: Counter[str]
+) -> list[Stream]:
+    """Make the streams ready to start: tables, positions, and what was left out tried again."""
+    created = create_tables(spark, settings)
+    streams = [
+        file_stream(spark, settings, feed, tell, landed) for feed in (MULTIPLEX, *CSV_COLUMNS)
+    ]
+    if settings.kafka:
+        streams.append(kafka_stream(spark, settings, tell, landed))
+    for stream in streams:
+        begin_anew(stream, why_anew(stream, created))
+        if isinstance(stream.writer, FileWriter):
+            stream.writer.try_again()
+            # Auto Loader keeps house by itself.
+            if settings.catalog is None and keep_house(
+                settings, stream.checkpoint, stream.writer.position
+            ):
+                begin_anew(stream, "its list of landed files has grown long")
+    return streams
+
+
+def why_anew(stream: Stream, created: set[str]) -> str | None:
+    """Say why a stream cannot go on from its checkpoint; None if it can. `created`: new tables."""
+    writer = stream.writer
+    if writer.position.query and created & {*writer.tables}:
+        return "a table of it was gone"
+    return why_recover(
+        writer.position,
+        stream.checkpoint,
+        lambda: any(
+            not read_table(writer.spark, writer.settings, table).isEmpty()
+            for table in writer.tables
+            if table not in created
+        ),
+    )
+
+
+def begin_anew(stream: Stream, why: str | None) -> None:
+    """If there is a reason, let a stream read all of its source again, and say so."""
+    if why:
+        log.warning(
+            "%s: %s. All of its source is read again; what its tables have is left out.",
+            stream.name,
+            why,
         )
+        recover(stream.writer.position, stream.checkpoint)
+
+
+def file_stream(
+    spark: SparkSession, settings: Settings, feed: str, tell: Teller, landed: Counter[str]
+) -> Stream:
+    """Give the stream of a landing folder."""
+    folder = settings.landing / feed
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = settings.checkpoints / feed
+    is_csv = feed in CSV_COLUMNS
+
+    def parse(paths: Sequence[str]) -> DataFrame:
+        if is_csv:
+            return csv_rows(contents_of(spark, paths), feed)
+        return json_rows(lines_of(spark, paths))
+
+    reader = (
+        sources.auto_loader(settings, checkpoint) if settings.catalog else sources.spark_files()
+    )
+    return Stream(
+        feed,
+        checkpoint,
+        lambda: sources.new_files(spark, reader, folder),
+        FileWriter(
+            spark,
+            settings,
+            feed,
+            (feed,) if is_csv else tuple(JSON_COLUMNS),
+            ("feed", "_source_file"),
+            read_position(settings.positions / f"{feed}.json"),
+            tell,
+            landed,
+            parse,
+        ),
     )
 
 
-def csv_files(spark: SparkSession, settings: Settings, feed: str) -> DataFrame:
-    """Stream the whole files of a CSV feed."""
-    return (
-        spark.readStream.format("binaryFile")
-        .schema(BINARY_FILE)
-        .option("maxBytesPerTrigger", BYTES_PER_BATCH)
-        .load(str(folder(settings, feed)))
+def kafka_stream(
+    spark: SparkSession, settings: Settings, tell: Teller, landed: Counter[str]
+) -> Stream:
+    """Give the stream of a broker's topics."""
+    reader = sources.kafka(settings.kafka or "", settings.kafka_properties)
+    return Stream(
+        KAFKA,
+        settings.checkpoints / KAFKA,
+        lambda: sources.kafka_lines(spark, reader),
+        BatchWriter(
+            spark,
+            settings,
+            KAFKA,
+            tuple(JSON_COLUMNS),
+            ("feed", "_source_file", "offset", "_raw"),
+            read_position(settings.positions / f"{KAFKA}.json"),
+            tell,
+            landed,
+        ),
     )
 
 
-def folder(settings: Settings, feed: str) -> Path:
-    """Give a feed's landing folder, made if it is missing."""
-    path = settings.landing / feed
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+def catch_up(streams: Sequence[Stream]) -> None:
+    """Land all that is there now; raises IngestError for the first stream that could not."""
+    queries = [stream.start(availableNow=True) for stream in streams]
+    errors = [failure(*pair) for pair in zip(streams, queries, strict=True)]
+    for stream, query, error in zip(streams, queries, errors, strict=True):
+        position = stream.writer.position
+        if error is None and (position.is_recovering or position.query is None):
+            position.query, position.is_recovering = query.id, False
+            position.save()
+    for error in errors:
+        if error is not None:
+            raise error
 
 
-def start(rows: DataFrame, feed: str, settings: Settings, write: BatchWriter) -> StreamingQuery:
-    """Start a feed's stream; it ends when it has read what is there."""
-    return (
-        rows.writeStream.queryName(feed)
-        .option("checkpointLocation", str(settings.checkpoints / feed))
-        .trigger(availableNow=True)
-        .foreachBatch(write)
-        .start()
-    )
+def follow(streams: Sequence[Stream], interval: timedelta, stop: Event) -> None:
+    """Land what is new every `interval` until stopped, or for the time between housekeepings."""
+    until = time.monotonic() + HOUSEKEEPING
+    trigger = f"{interval.total_seconds()} seconds"
+    queries = [stream.start(processingTime=trigger) for stream in streams]
+    try:
+        while time.monotonic() < until and all(query.isActive for query in queries):
+            if stop.wait(0.2):
+                break
+    finally:
+        for query in queries:
+            finish(query)
+    for pair in zip(streams, queries, strict=True):
+        if error := failure(*pair):
+            raise error
 
 
-def multiplex_writer(bronze: Path, landed: Counter[str]) -> BatchWriter:
-    """Give the writer of a batch of multiplexed lines: read and parsed once, to a table a topic."""
-
-    def write(lines: DataFrame, batch: int) -> None:
-        rows = json_rows(lines).persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            for feed, count in rows.groupBy("feed").count().collect():
-                append(rows.where(F.col("feed") == feed), bronze / feed, batch)
-                count_landed(landed, feed, count)
-        finally:
-            rows.unpersist()
-
-    return write
+def finish(query: StreamingQuery) -> None:
+    """Stop a query between two batches if that comes soon; a batch cut short is repeated later."""
+    until = time.monotonic() + SECONDS_TO_FINISH
+    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < until:
+        time.sleep(0.05)
+    query.stop()
 
 
-def csv_writer(bronze: Path, feed: str, landed: Counter[str]) -> BatchWriter:
-    """Give the writer of a batch of CSV files."""
-
-    def write(files: DataFrame, batch: int) -> None:
-        rows = csv_rows(files, feed).persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            count = rows.count()
-            append(rows, bronze / feed, batch)
-            count_landed(landed, feed, count)
-        finally:
-            rows.unpersist()
-
-    return write
-
-
-def append(rows: DataFrame, table: Path, batch: int) -> None:
-    """Append a batch to a bronze table, unless it is there already from before a crash."""
-    stream = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
-    columns = schema(table_columns(table.name)).names
-    (
-        rows.withColumn("_ingested_at", F.current_timestamp())
-        .select(*columns)
-        .write.format("delta")
-        .mode("append")
-        .option("txnAppId", stream)
-        .option("txnVersion", batch)
-        .save(str(table))
-    )
+def failure(stream: Stream, query: StreamingQuery) -> IngestError | None:
+    """Wait for a query's end; give why it failed, or None."""
+    try:
+        query.awaitTermination()
+    except StreamingQueryException as error:
+        cause = stream.writer.error or error
+        return IngestError(
+            f"{stream.name} stopped: {first_line(cause)}. Nothing is lost, the next ingest goes on "
+            f"from here; {LOG} has the whole story.",
+            is_permanent=is_permanent(cause),
+        )
+    return None
 
 
-def count_landed(landed: Counter[str], feed: str, count: int) -> None:
-    """Note the rows of a batch."""
-    landed[feed] += count
-    log.info("%s: %s rows landed", feed, f"{count:,}")
+def is_permanent(error: Exception) -> bool:
+    """Tell whether trying again would be in vain: for a mistake in a setting, a table or the code.
+
+    And without a JVM: nothing but Spark is connected to.
+    """
+    if isinstance(error, IngestError):
+        return error.is_permanent
+    if isinstance(error, AnalysisException | ConnectionError | Py4JNetworkError):
+        return True
+    return not isinstance(error, OSError | PySparkException | Py4JJavaError)
+
+
+def first_line(error: Exception) -> str:
+    """Give what an error says in a line."""
+    return (str(error).strip() or repr(error)).splitlines()[0][:500].rstrip(".")

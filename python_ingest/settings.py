@@ -1,8 +1,10 @@
 """Where things are: flags first, then the environment, then the project's defaults."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,23 @@ PROFILE = "fitness"
 
 @dataclass(frozen=True)
 class Settings:
-    """The landing folder, the lakehouse folder and the dbt target; folders are absolute."""
+    """Where things are, and what becomes of landed files; folders are absolute.
+
+    `kafka` are the bootstrap servers of a broker and `kafka_properties` a file of its clients'
+    settings. On Databricks `catalog` is that of Unity Catalog, else None, and `file_notifications`
+    tells whether Auto Loader is notified of files. Files that landed longer than `clean_after` ago
+    are moved to `archive`, or removed without one; None keeps them.
+    """
 
     landing: Path
     lakehouse: Path
     target: str
+    catalog: str | None = None
+    file_notifications: bool = False
+    kafka: str | None = None
+    kafka_properties: Path | None = None
+    clean_after: timedelta | None = None
+    archive: Path | None = None
 
     def __post_init__(self) -> None:
         for name, folder in (
@@ -38,10 +52,26 @@ class Settings:
                 "lie in one another: set FITNESS_LANDING and FITNESS_LAKEHOUSE to folders apart."
             )
 
+        if set("{}[]*?\\") & set(str(self.landing)):
+            raise SettingError(
+                f"FITNESS_LANDING is {self.landing}: Spark takes {{ }} [ ] * ? and \\ in it for a "
+                "pattern. Choose a folder without them."
+            )
+        if self.archive is not None and self.archive.is_relative_to(self.landing):
+            raise SettingError(
+                f"The archive {self.archive} lies in the landing folder, so that its files would "
+                "land again: set FITNESS_ARCHIVE to a folder outside."
+            )
+
     @property
     def checkpoints(self) -> Path:
         """Where the streams keep what they have read."""
         return self.lakehouse / "checkpoints"
+
+    @property
+    def positions(self) -> Path:
+        """Where the streams keep how far they have come, apart from the checkpoints."""
+        return self.lakehouse / "positions"
 
     def export(self) -> None:
         """Put the settings in the environment, where dbt and its profile read them."""
@@ -50,18 +80,41 @@ class Settings:
         os.environ["FITNESS_TARGET"] = self.target
 
 
-def read_settings(landing: Path | None = None, lakehouse: Path | None = None) -> Settings:
+def read_settings(
+    landing: Path | None = None,
+    lakehouse: Path | None = None,
+    clean_after: str | None = None,
+    archive: Path | None = None,
+) -> Settings:
     """Give the settings in force; raises SettingError when they cannot work."""
 
-    def folder(flag: Path | None, variable: str, default: str) -> Path:
-        path = flag or Path(os.environ.get(variable) or PROJECT / "data" / default)
-        return path.expanduser().absolute()
+    def path(flag: Path | None, variable: str) -> Path | None:
+        found = flag or (Path(os.environ[variable]) if os.environ.get(variable) else None)
+        return found and found.expanduser().absolute()
 
+    data = PROJECT / "data"
+    target = os.environ.get("FITNESS_TARGET") or "local"
+    on_databricks = target == "databricks"
+    age = clean_after or os.environ.get("FITNESS_CLEAN_AFTER")
     return Settings(
-        landing=folder(landing, "FITNESS_LANDING", "landing"),
-        lakehouse=folder(lakehouse, "FITNESS_LAKEHOUSE", "lakehouse"),
-        target=os.environ.get("FITNESS_TARGET") or "local",
+        landing=path(landing, "FITNESS_LANDING") or data / "landing",
+        lakehouse=path(lakehouse, "FITNESS_LAKEHOUSE") or data / "lakehouse",
+        target=target,
+        catalog=(os.environ.get("DATABRICKS_CATALOG") or "fitness") if on_databricks else None,
+        file_notifications=os.environ.get("FITNESS_FILE_NOTIFICATIONS") == "true",
+        kafka=os.environ.get("FITNESS_KAFKA") or None,
+        kafka_properties=path(None, "FITNESS_KAFKA_PROPERTIES"),
+        clean_after=duration(age) if age else None,
+        archive=path(archive, "FITNESS_ARCHIVE"),
     )
+
+
+def duration(text: str) -> timedelta:
+    """Read a duration such as 5s, 10m, 12h, 30d; raises SettingError if it is none."""
+    found = re.fullmatch(r"\s*(\d{1,6}(?:\.\d{1,6})?)\s*([smhd])\s*", text)
+    if not found:
+        raise SettingError(f"{text!r} is no duration: give a number and s, m, h or d, as in 5s.")
+    return timedelta(seconds=float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])
 
 
 def spark_conf(target: str) -> Mapping[str, str]:

@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,14 +52,18 @@ def start_spark(settings: Settings, conf: Mapping[str, str] | None = None) -> Sp
     running = SparkSession.getActiveSession()
     if running is not None:
         return running
+    if settings.catalog:  # Databricks gives its own.
+        return SparkSession.builder.getOrCreate()
     java_version()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # The workers need our packages too.
     builder = SparkSession.builder.enableHiveSupport()
     for key, value in (conf or spark_conf(settings.target)).items():
         builder = builder.config(key, value)
+    # Hadoop would give everybody the right to read, whatever the process's umask says.
+    builder = builder.config("spark.hadoop.fs.permissions.umask-mode", f"{umask():03o}")
     LOG.parent.mkdir(exist_ok=True)
     try:
-        with stderr_to(LOG):
+        with stderr_to(LOG), unheard(signal.SIGTERM):
             return builder.getOrCreate()
     except Exception as error:
         raise FitnessError(f"Spark did not start; {LOG} says why. ({error})") from error
@@ -75,3 +81,27 @@ def stderr_to(path: Path) -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextmanager
+def unheard(number: signal.Signals) -> Iterator[None]:
+    """Let processes started meanwhile, the JVM, ignore a signal for as long as they live.
+
+    A service manager sends it to all processes. This one then stops in order, which takes a JVM;
+    the JVM ends by itself when this process has.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(number, handler)
+
+
+def umask() -> int:
+    """Give the process's umask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,7 +1,10 @@
 """A lakehouse for tests: landed, built and read with the project's own commands."""
 
 import shutil
-from collections.abc import Mapping
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,11 +12,15 @@ from pyspark.sql import SparkSession
 
 from python_ingest.build import EVERYDAY, build
 from python_ingest.ingest import ingest
+from python_ingest.produce import World as Gym
+from python_ingest.produce import produce
 from python_ingest.settings import Settings
 from python_ingest.spark import start_spark
+from python_ingest.tables import TABLES
 from tests.python.reference import KEYS, tables
 from tests.python.worlds import compare
 
+FITNESS = (sys.executable, "-m", "python_ingest")  # the command line, as a process of its own
 MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test", "snapshot")
 SCHEMAS = ("bronze", "silver", "gold", "ops", "snapshots")
 
@@ -29,7 +36,7 @@ class Lake:
         """Forget all records and tables."""
         for schema in SCHEMAS:
             self.spark.sql(f"drop schema if exists {schema} cascade")
-        for folder in (*SCHEMAS, "checkpoints"):
+        for folder in (*SCHEMAS, "checkpoints", "positions", "ingest_log"):
             shutil.rmtree(self.settings.lakehouse / folder, ignore_errors=True)
         shutil.rmtree(self.settings.landing, ignore_errors=True)
         self.forget_logs()
@@ -79,6 +86,39 @@ class Lake:
         """Compare every silver and gold table with the reference made from the landed records."""
         expected = tables(self.settings.landing)
         return differences(expected, self.contents())
+
+
+def bronze_lines(lake: Lake) -> Counter[str]:
+    """Count the lines in all bronze tables."""
+    return Counter(str(row["_raw"]) for table in TABLES for row in lake.rows(f"bronze.{table}"))
+
+
+def landed_lines(landing: Path) -> Counter[str]:
+    """Count the lines of all landed files, headers aside."""
+    found: Counter[str] = Counter()
+    for file in landing.rglob("*"):
+        if file.is_file() and not file.name.startswith("."):
+            found.update(file.read_text().splitlines()[file.suffix == ".csv" :])
+    return found
+
+
+def land(lake: Lake, seed: int) -> None:
+    """Land a small invented gym, other files for every seed."""
+    world = Gym(users=3, days=1, seed=seed, files=3, readings=300)
+    produce(world, lake.settings.landing / "new")
+    for file in (lake.settings.landing / "new").rglob("*.*"):
+        feed = lake.settings.landing / file.parent.name
+        feed.mkdir(exist_ok=True)
+        file.rename(feed / f"{seed}-{file.name}")
+    shutil.rmtree(lake.settings.landing / "new")
+
+
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = 120) -> None:
+    """Wait until something holds; fails with what was waited for when it does not in time."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, f"waited in vain until {what}"
+        time.sleep(0.2)
 
 
 def layer_of(table: str) -> str:

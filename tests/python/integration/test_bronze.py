@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from python_ingest.bronze import json_rows
+from python_ingest.rows import json_rows
 from tests.python.lake import Lake
 
 READING = '{"device_id":11,"time":1.5,"heartrate":60}'

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from random import Random
@@ -12,18 +11,17 @@ import pytest
 
 from python_ingest.errors import BuildError
 from python_ingest.lock import only_one
-from tests.python.lake import MODELS_ONLY, Lake
+from tests.python.lake import FITNESS, MODELS_ONLY, Lake
 from tests.python.worlds import world_from_seed
 
-COMMAND = (sys.executable, "-c", "from python_ingest.cli import app; app()")
-KILLS_A_BATCH = 4
+KILLS_A_BATCH = 5
 
 
 def start(lake: Lake, *arguments: str) -> "subprocess.Popen[str]":
     """Start a command of the command line on a lakehouse, with a process group of its own."""
     lake.settings.export()
     return subprocess.Popen(  # noqa: S603 - our own command line
-        [*COMMAND, *arguments],
+        [*FITNESS, *arguments],
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -63,7 +61,7 @@ def test_a_build_killed_at_any_moment_and_run_again_ends_in_the_same_tables(
         assert ingest.returncode == 0, told
         for _ in range(KILLS_A_BATCH):
             process = start(lake, "build", *MODELS_ONLY)
-            kills += kill_after(process, lake, chance.randint(0, 10), chance.random())
+            kills += kill_after(process, lake, chance.randint(0, 6), chance.random())
         told, _ = (process := start(lake, "build", *MODELS_ONLY)).communicate()
         assert process.returncode == 0, told
         found = lake.differences()

@@ -1,17 +1,20 @@
 """Settings: flags, then the environment, then defaults; wrong ones stop at once."""
 
+import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from python_ingest.errors import SettingError
-from python_ingest.settings import PROJECT, read_settings, spark_conf
+from python_ingest.settings import PROJECT, duration, read_settings, spark_conf
 
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("FITNESS_LANDING", "FITNESS_LAKEHOUSE", "FITNESS_TARGET"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [*os.environ]:
+        if name.startswith(("FITNESS_", "DATABRICKS_")):
+            monkeypatch.delenv(name)
 
 
 def test_flags_come_before_the_environment_and_that_before_defaults(
@@ -56,3 +59,47 @@ def test_a_target_without_a_spark_of_its_own_is_refused() -> None:
         spark_conf("databricks")
     with pytest.raises(SettingError, match=r"'nowhere'.*databricks, local"):
         spark_conf("nowhere")
+
+
+def test_what_becomes_of_landed_files_is_a_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert read_settings().clean_after is None
+    monkeypatch.setenv("FITNESS_CLEAN_AFTER", "30d")
+    monkeypatch.setenv("FITNESS_ARCHIVE", str(tmp_path))
+    assert read_settings().clean_after == timedelta(days=30)
+    assert read_settings().archive == tmp_path
+    assert read_settings(clean_after="12h").clean_after == timedelta(hours=12)
+
+
+def test_an_archive_inside_the_landing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="FITNESS_ARCHIVE"):
+        read_settings(landing=tmp_path, archive=tmp_path / "old")
+
+
+def test_a_landing_folder_that_looks_like_a_pattern_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="pattern"):
+        read_settings(landing=tmp_path / "a*b")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5s", 5), ("1.5m", 90), (" 12 h ", 43_200), ("30d", 2_592_000)]
+)
+def test_durations_are_read(text: str, seconds: float) -> None:
+    assert duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "-5s", "5 years", "1e3s", "5s 3m"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(SettingError, match="no duration"):
+        duration(text)
+
+
+def test_on_databricks_tables_are_those_of_a_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().catalog is None
+    monkeypatch.setenv("FITNESS_TARGET", "databricks")
+    assert read_settings().catalog == "fitness"
+    monkeypatch.setenv("DATABRICKS_CATALOG", "dev")
+    monkeypatch.setenv("FITNESS_FILE_NOTIFICATIONS", "true")
+    assert read_settings().catalog == "dev"
+    assert read_settings().file_notifications

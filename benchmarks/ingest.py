@@ -1,0 +1,211 @@
+"""Landing to bronze: its speed beside plain Spark's, its memory, and a run without news.
+
+The two sides of a comparison take turns in one process, and their ratio is taken turn by turn,
+since the speed of a machine drifts. `make bench` writes the figures to benchmarks/RESULTS.md.
+"""
+
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+
+from benchmarks.process_memory import resident
+from python_ingest.errors import FitnessError
+from python_ingest.ingest import ingest
+from python_ingest.landing import MULTIPLEX
+from python_ingest.produce import World, produce
+from python_ingest.settings import PROJECT, Settings
+from python_ingest.spark import start_spark
+
+ENVELOPE = (
+    "key string, value string, topic string, `partition` bigint, offset bigint, timestamp double"
+)
+PAYLOAD = (
+    "user_id bigint, update_type string, timestamp double, dob string, sex string, gender string, "
+    "first_name string, last_name string, "
+    "address struct<street_address: string, city: string, state: string, zip: string>, "
+    "workout_id bigint, session_id bigint, action string, "
+    "device_id bigint, time double, heartrate double"
+)
+READINGS = 3_000_000
+MANY_READINGS = 10_000_000
+FILES = 10_000
+TURNS = 5
+RESULTS = PROJECT / "benchmarks" / "RESULTS.md"
+# A process of its own: start, say so, land, say how long that took.
+NO_NEWS = """
+import time
+from python_ingest.ingest import ingest
+from python_ingest.settings import read_settings
+from python_ingest.spark import start_spark
+settings = read_settings()
+spark = start_spark(settings)
+spark.range(1).collect()
+began = time.monotonic()
+assert not ingest(spark, settings)
+print(time.monotonic() - began)
+"""
+
+
+def main(chosen: Sequence[str]) -> None:
+    """Measure what is chosen, or all, and write the figures down beside the others."""
+    raw = RESULTS.with_suffix(".json")
+    figures = json.loads(raw.read_text()) if raw.exists() else {}
+    figures |= {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "versions": {name: version(name) for name in ("pyspark", "delta-spark")},
+    }
+    for measure in (memory, no_news, speed):
+        if not chosen or measure.__name__ in chosen:
+            with tempfile.TemporaryDirectory(prefix="fitness-bench-") as folder:
+                figures[measure.__name__] = measure(Path(folder))
+            raw.write_text(json.dumps(figures, indent=2) + "\n")
+    RESULTS.write_text(report(figures))
+    print(RESULTS.read_text())
+
+
+def speed(root: Path) -> dict[str, list[float]]:
+    """Time the ingest and a plain Spark job on the same lines, in turns; seconds of each."""
+    settings = Settings(root / "landing", root / "lakehouse", "local")
+    print(f"speed: producing {READINGS:,} readings")
+    produce(World(users=100, days=30, seed=1, files=20, readings=READINGS), settings.landing)
+    spark = start_spark(settings)
+
+    def land() -> None:
+        shutil.rmtree(settings.lakehouse / "bronze", ignore_errors=True)
+        for folder in (settings.checkpoints, settings.positions):
+            shutil.rmtree(folder, ignore_errors=True)
+        forget_logs(spark)
+        ingest(spark, settings)
+
+    def plain() -> None:
+        shutil.rmtree(root / "parquet", ignore_errors=True)
+        plain_job(spark, settings.landing, root / "parquet")
+
+    taken: dict[str, list[float]] = {"ingest": [], "plain": []}
+    for turn in range(TURNS + 1):
+        for name, side in (("ingest", land), ("plain", plain)):
+            seconds = timed(side)
+            print(f"speed: turn {turn}, {name} {seconds:.1f} s")
+            if turn:  # The first one warms up.
+                taken[name].append(seconds)
+    return taken
+
+
+def plain_job(spark: SparkSession, landing: Path, out: Path) -> None:
+    """Read the lines, parse envelope and payload, write Parquet by topic: no checks, no lineage."""
+    line = F.from_json("value", ENVELOPE)
+    payload = F.from_json("line.value", PAYLOAD)
+    (
+        spark.read.text(str(landing / MULTIPLEX))
+        .withColumn("line", line)
+        .select(
+            "line.*", payload.alias("payload"), F.col("value").alias("_raw"), "_metadata.file_path"
+        )
+        .drop("value")
+        .write.partitionBy("topic")
+        .parquet(str(out))
+    )
+
+
+def memory(root: Path) -> dict[str, float]:
+    """Land many readings by the command line; seconds, and peak resident GiB of all processes."""
+    print(f"memory: producing {MANY_READINGS:,} readings")
+    produce(World(users=100, days=30, seed=1, files=60, readings=MANY_READINGS), root / "landing")
+    print("memory: landing them")
+    peak = 0
+    began = time.monotonic()
+    process = start([sys.executable, "-m", "python_ingest", "ingest"], root)
+    while process.poll() is None:
+        peak = max(peak, resident(process.pid))
+        time.sleep(0.2)
+    told, _ = process.communicate()
+    if process.returncode:
+        raise FitnessError(f"the ingest failed: {told}")
+    return {"seconds": time.monotonic() - began, "gibibytes": peak / 2**30}
+
+
+def no_news(root: Path) -> list[float]:
+    """Time ingests in new processes that find nothing new among many files; seconds of each."""
+    print(f"no news: landing {FILES:,} files")
+    feed = root / "landing" / MULTIPLEX
+    feed.mkdir(parents=True)
+    for number in range(FILES):
+        line = f'{{"topic":"bpm","value":{{"device_id":1,"time":{number},"heartrate":60}}}}\n'
+        (feed / f"{number}.json").write_text(line)
+    taken = []
+    start([sys.executable, "-m", "python_ingest", "ingest"], root).communicate()
+    for _ in range(3):
+        told, _ = start([sys.executable, "-c", NO_NEWS], root).communicate()
+        taken.append(float(told.split()[-1]))
+        print(f"no news: {taken[-1]:.1f} s")
+    return taken
+
+
+def start(command: list[str], root: Path) -> "subprocess.Popen[str]":
+    """Start a command on a landing folder and a lakehouse below `root`."""
+    places = {"FITNESS_LANDING": root / "landing", "FITNESS_LAKEHOUSE": root / "lakehouse"}
+    return subprocess.Popen(  # noqa: S603 - our own command line
+        command,
+        env=os.environ | {name: str(path) for name, path in places.items()},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Give the seconds that a piece of work takes."""
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def forget_logs(spark: SparkSession) -> None:
+    """Make Delta read its tables' logs anew, for files were changed behind its back."""
+    jvm = spark._jvm
+    assert jvm is not None  # noqa: S101 - for mypy
+    jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
+
+def report(figures: Mapping[str, Any]) -> str:
+    """Give the figures as a page."""
+    speeds, peak, idle = figures["speed"], figures["memory"], figures["no_news"]
+    pairs = zip(speeds["plain"], speeds["ingest"], strict=True)
+    ratios = [plain / ingest for plain, ingest in pairs]
+    ours, theirs = (statistics.median(speeds[name]) for name in ("ingest", "plain"))
+    versions = ", ".join(f"{name} {number}" for name, number in figures["versions"].items())
+    return f"""# Benchmark results
+
+{figures["machine"]}; {versions}; {figures["date"]}. Made by `make bench`, which also writes the raw
+numbers to RESULTS.json.
+
+## Landing to bronze
+
+| what | figure |
+|---|---|
+| {READINGS:,} readings to bronze, warm | {ours:.1f} s ({READINGS / ours:,.0f} readings/s) |
+| the same lines read, parsed and written as Parquet by plain Spark | {theirs:.1f} s |
+| speed of the ingest, plain Spark's being 1 (median of {len(ratios)} turns; least, most) | \
+{statistics.median(ratios):.2f} ({min(ratios):.2f}, {max(ratios):.2f}) |
+| {MANY_READINGS:,} readings by `fitness ingest`, start included | {peak["seconds"]:.0f} s |
+| peak resident memory of that, Python and JVM | {peak["gibibytes"]:.2f} GiB |
+| nothing new among {FILES:,} files, beyond the start of Spark | {statistics.median(idle):.1f} s |
+"""
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,105 @@
+"""What keeps a file stream fit for years: files that changed, landed files cleaned, lists cut.
+
+Spark's file stream notes each file that it has found in a log of its checkpoint, for ever. Auto
+Loader keeps a list of its own, and cleans by itself.
+"""
+
+import json
+import logging
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from python_ingest.landed_files import CHANGED_SINCE
+from python_ingest.positions import Position
+from python_ingest.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# Above this a list is begun anew once more than half of its files are gone.
+LONG_LIST = 100_000
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file of a stream's list: when it had been modified (milliseconds since 1970), if landed."""
+
+    modified: int
+    is_landed: bool
+
+
+def listed(checkpoint: Path) -> dict[str, Listed]:
+    """Give the files that Spark's file stream has found, by source."""
+    batches = {}
+    for file in (checkpoint / "sources" / "0").glob("[0-9]*"):
+        batches[int(file.name.split(".")[0])] = file
+    compacted = max((n for n, file in batches.items() if file.suffix == ".compact"), default=0)
+    last = newest_landed(checkpoint)
+    found = {}
+    for number in sorted(n for n in batches if n >= compacted):
+        for line in batches[number].read_text(encoding="utf-8").splitlines()[1:]:
+            entry = json.loads(line)
+            source = entry["path"].replace("file:///", "file:/", 1)
+            found[source] = Listed(entry["timestamp"], entry["batchId"] <= last)
+    return found
+
+
+def newest_landed(checkpoint: Path) -> int:
+    """Give the number, in the stream's list, of the newest batch that has landed."""
+    landed = [int(f.name) for f in (checkpoint / "commits").glob("*") if f.name.isdigit()]
+    if not landed:
+        return -1
+    offset = (checkpoint / "offsets" / str(max(landed))).read_text().splitlines()[-1]
+    return int(json.loads(offset)["logOffset"])
+
+
+def path_of(source: str) -> Path:
+    """Give the path of a local file by its source."""
+    return Path(unquote(urlsplit(source).path))
+
+
+def keep_house(settings: Settings, checkpoint: Path, position: Position) -> bool:
+    """Find files that changed after they had landed, and clean away those that landed long ago.
+
+    Tells whether the stream's list has grown so long that it should be begun anew.
+    """
+    files = listed(checkpoint)
+    gone = 0
+    for source, file in files.items():
+        path = path_of(source)
+        try:
+            now = path.stat()
+        except OSError:
+            gone += 1
+            position.taken_later.pop(source, None)
+            continue
+        if not file.is_landed or source in position.left_out:
+            continue
+        modified = now.st_mtime_ns // 1_000_000
+        if modified != position.taken_later.get(source, file.modified):
+            log.warning("%s has %s.", path, CHANGED_SINCE)
+            position.left_out[source] = {"path": str(path), "reason": CHANGED_SINCE}
+            position.save()
+        # A file that is renamed into the folder changes its ctime, not its mtime.
+        elif time.time() - now.st_ctime > age(settings):
+            clean(settings, path)
+    return len(files) > LONG_LIST and gone > len(files) / 2
+
+
+def age(settings: Settings) -> float:
+    """Give the seconds after which landed files are cleaned away."""
+    return float("inf") if settings.clean_after is None else settings.clean_after.total_seconds()
+
+
+def clean(settings: Settings, path: Path) -> None:
+    """Move a landed file to the archive, or remove it if there is none."""
+    if settings.archive is None:
+        path.unlink()
+        return
+    kept = settings.archive / path.relative_to(settings.landing)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    while kept.exists():
+        kept = kept.with_name(f"{kept.name}.again")
+    shutil.move(path, kept)

@@ -1,0 +1,170 @@
+"""Continuous ingest: goes on, stops cleanly, tries again what may pass, gives up on what cannot."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from benchmarks.process_memory import children, resident
+from python_ingest import batches
+from python_ingest.errors import IngestError
+from python_ingest.ingest import ingest_continuously
+from python_ingest.positions import Position
+from python_ingest.tables import append
+from tests.python.lake import FITNESS, Lake, bronze_lines, land, landed_lines, wait_until
+
+SECOND = timedelta(seconds=1)
+
+
+def all_landed(lake: Lake) -> bool:
+    lake.forget_logs()
+    return bronze_lines(lake) == landed_lines(lake.settings.landing)
+
+
+def test_what_comes_lands_until_stopped_and_house_is_kept_between(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With housekeeping every second the streams are stopped and started over and over."""
+    monkeypatch.setattr("python_ingest.ingest.HOUSEKEEPING", 1.0)
+    stop, landed = Event(), []
+    arguments = (lake.spark, lake.settings, SECOND, stop)
+    thread = Thread(target=lambda: landed.append(ingest_continuously(*arguments)))
+    thread.start()
+    try:
+        for seed in range(3):
+            wait_until((lake.settings.checkpoints / "gym_logins_bz").exists, "the ingest runs")
+            land(lake, seed)
+            wait_until(lambda: all_landed(lake), f"batch {seed} has landed")
+    finally:
+        stop.set()
+        thread.join(60)
+    assert landed[0].total() == landed_lines(lake.settings.landing).total()
+    assert not lake.ingest()
+
+
+def test_what_may_pass_is_tried_again(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Appends fail, then the file that keeps the position, which is written before any batch."""
+    stop, failures = Event(), iter(("append", "append", "save"))
+    failing = next(failures)
+
+    def fail_when(name: str, real: Callable[..., None]) -> Callable[..., None]:
+        def call(*arguments: object) -> None:
+            nonlocal failing
+            if failing == name:
+                failing = next(failures, "")
+                raise OSError("No space left on device")
+            real(*arguments)
+
+        return call
+
+    monkeypatch.setattr(batches, "append", fail_when("append", append))
+    monkeypatch.setattr(Position, "save", fail_when("save", Position.save))
+    land(lake, 1)
+    arguments = (lake.spark, lake.settings, SECOND, stop)
+    thread = Thread(target=ingest_continuously, args=arguments)
+    thread.start()
+    try:
+        wait_until(lambda: not failing and all_landed(lake), "all has landed")
+    finally:
+        stop.set()
+        thread.join(60)
+    said = [record for record in caplog.messages if "Trying again in" in record]
+    assert said
+    assert all("No space left on device" in line for line in said)
+
+
+def test_what_cannot_pass_ends_the_ingest(lake: Lake) -> None:
+    """A table whose column somebody has made a text."""
+    lake.ingest()
+    table = lake.settings.lakehouse / "bronze" / "heart_rate_bz"
+    shutil.rmtree(table)
+    lake.forget_logs()
+    lake.spark.sql(f"create table delta.`{table}` (device_id array<string>) using delta")
+    land(lake, 1)
+    with pytest.raises(IngestError, match="kafka_multiplex_bz stopped") as caught:
+        ingest_continuously(lake.spark, lake.settings, SECOND, Event())
+    assert caught.value.is_permanent
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
+def test_a_signal_stops_it_cleanly(warm_lake: Lake, tmp_path: Path, number: signal.Signals) -> None:
+    lake = Lake(tmp_path)
+    land(lake, 1)
+    lake.settings.export()
+    process = subprocess.Popen(  # noqa: S603 - our own command line
+        [*FITNESS, "ingest", "--continuous", "--interval", "1s"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until((lake.settings.lakehouse / "ingest_log").exists, "a batch has landed")
+    os.killpg(process.pid, number)  # As a terminal does it: the JVM gets it too.
+    told, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    assert "Traceback" not in told
+    assert "heart_rate_bz" in told
+    lake.ingest()
+    assert all_landed(lake)
+
+
+def test_the_end_of_spark_ends_it_with_a_message(warm_lake: Lake, tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.settings.export()
+    process = subprocess.Popen(  # noqa: S603 - our own command line
+        [*FITNESS, "ingest", "--continuous", "--interval", "1s"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_until((lake.settings.checkpoints / "gym_logins_bz").exists, "the ingest runs")
+    for child in children(process.pid):
+        os.kill(child, signal.SIGKILL)
+    told, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, told
+    assert "Traceback" not in told
+    assert "spark.log" in told
+
+
+@pytest.mark.slow
+def test_memory_stays_bounded_and_no_lag_is_left_in_half_an_hour(
+    warm_lake: Lake, tmp_path: Path
+) -> None:
+    """2,000 readings a second in a file a second, for FITNESS_SOAK_MINUTES or 30."""
+    minutes = float(os.environ.get("FITNESS_SOAK_MINUTES", "30"))
+    lake = Lake(tmp_path)
+    lake.settings.export()
+    producer = subprocess.Popen(  # noqa: S603 - our own command line
+        [*FITNESS, "produce", "--continuous", "--rate", "2000", "--interval", "1"],
+        stdout=subprocess.DEVNULL,
+    )
+    with (tmp_path / "ingest.log").open("w") as log:
+        ingest = subprocess.Popen(  # noqa: S603 - our own command line
+            [*FITNESS, "ingest", "--continuous", "--interval", "5s"], stdout=log, stderr=log
+        )
+    try:
+        time.sleep(60 * minutes / 6)
+        early = resident(ingest.pid)
+        time.sleep(60 * minutes * 5 / 6)
+        late = resident(ingest.pid)
+    finally:
+        producer.send_signal(signal.SIGTERM)
+        producer.wait(timeout=60)
+    try:
+        wait_until(lambda: all_landed(lake), "all has landed", 60)
+    finally:
+        ingest.send_signal(signal.SIGTERM)
+        code = ingest.wait(timeout=120)
+    assert code == 0, (tmp_path / "ingest.log").read_text()[-3000:]
+    assert late < early * 1.2, f"{early:,} bytes after a sixth of the time, {late:,} at the end"

@@ -1,0 +1,267 @@
+"""Each landed line is in bronze once, whatever becomes of checkpoints, tables and landed files."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame
+
+from python_ingest import batches, housekeeping, sources
+from python_ingest.errors import BusyError, IngestError
+from python_ingest.ingest import ingest
+from python_ingest.lock import only_one
+from python_ingest.tables import append
+from tests.python.lake import Lake, bronze_lines, land, landed_lines
+
+HEART = "heart_rate_bz"
+
+
+def lose_checkpoint(lake: Lake) -> None:
+    shutil.rmtree(lake.settings.checkpoints)
+
+
+def lose_positions(lake: Lake) -> None:
+    shutil.rmtree(lake.settings.positions)
+
+
+def lose_both(lake: Lake) -> None:
+    lose_checkpoint(lake)
+    lose_positions(lake)
+
+
+def restore_old_checkpoint(lake: Lake) -> None:
+    shutil.rmtree(lake.settings.checkpoints)
+    shutil.copytree(lake.settings.lakehouse / "copy", lake.settings.checkpoints)
+
+
+def tear_checkpoint(lake: Lake) -> None:
+    for offsets in lake.settings.checkpoints.glob("*/offsets"):
+        newest = max(int(f.name) for f in offsets.iterdir() if f.name.isdigit())
+        (offsets / str(newest)).write_bytes(b"")
+        (offsets / f".{newest}.crc").unlink()
+
+
+def lose_table(lake: Lake) -> None:
+    shutil.rmtree(lake.settings.lakehouse / "bronze" / HEART)
+    lake.forget_logs()
+
+
+@pytest.mark.parametrize(
+    "accident",
+    [
+        restore_old_checkpoint,
+        *[
+            pytest.param(accident, marks=pytest.mark.slow)
+            for accident in (
+                lose_checkpoint,
+                lose_positions,
+                lose_both,
+                tear_checkpoint,
+                lose_table,
+            )
+        ],
+    ],
+)
+def test_after_an_accident_nothing_is_lost_or_doubled_and_it_is_said(
+    lake: Lake, caplog: pytest.LogCaptureFixture, accident: Callable[[Lake], None]
+) -> None:
+    land(lake, 1)
+    lake.ingest()
+    shutil.copytree(lake.settings.checkpoints, lake.settings.lakehouse / "copy")
+    land(lake, 2)
+    lake.ingest()
+    accident(lake)
+    shutil.rmtree(lake.settings.lakehouse / "copy")
+    land(lake, 3)
+    lake.ingest()
+    assert "is read again; what its tables have is left out" in caplog.text
+    assert bronze_lines(lake) == landed_lines(lake.settings.landing)
+    caplog.clear()
+    land(lake, 4)
+    lake.ingest()
+    assert bronze_lines(lake) == landed_lines(lake.settings.landing)
+    assert "is read again" not in caplog.text
+
+
+def test_a_recovery_that_was_cut_short_is_gone_on_with(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first batch of the recovery lands one file; the next process must not double the rest."""
+    monkeypatch.setattr("python_ingest.sources.BYTES_PER_BATCH", 1)
+    land(lake, 1)
+    lake.ingest()
+    lose_checkpoint(lake)
+    land(lake, 2)
+    with disk_full_after(2, monkeypatch), pytest.raises(IngestError, match="No space left"):
+        lake.ingest()
+    lake.ingest()
+    assert bronze_lines(lake) == landed_lines(lake.settings.landing)
+
+
+@contextmanager
+def disk_full_after(most: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let only so many appends succeed."""
+    appended = 0
+
+    def append_or_fail(*arguments: object) -> None:
+        nonlocal appended
+        appended += 1
+        if appended > most:
+            raise OSError("No space left on device")
+        append(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "append", append_or_fail)
+        yield
+
+
+def test_a_file_left_out_by_a_batch_that_was_cut_short_lands_once(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lands on its own before the batch is repeated, which must not land it once more."""
+    land_two_files_of_which_one_grows(lake, monkeypatch)
+    with disk_full_after(1, monkeypatch), pytest.raises(IngestError, match="No space left"):
+        lake.ingest()
+    lake.ingest()
+    assert bronze_lines(lake) == landed_lines(lake.settings.landing)
+
+
+def test_a_file_left_out_is_not_forgotten_before_it_has_landed(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The position is saved between, for a new field, and then the disk is full."""
+    land_two_files_of_which_one_grows(lake, monkeypatch)
+    lake.ingest()
+    with disk_full_after(0, monkeypatch), pytest.raises(OSError, match="No space left"):
+        lake.ingest()
+    lake.ingest()
+    assert bronze_lines(lake) == landed_lines(lake.settings.landing)
+
+
+def land_two_files_of_which_one_grows(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one of two files grow when it has just been read for the first time."""
+    feed = lake.settings.landing / "kafka_multiplex_bz"
+    feed.mkdir(parents=True)
+    lines = '{"topic":"bpm","value":{}}\n{"topic":"workout","value":{}}\n'
+    (feed / "grows.json").write_text(lines)
+    (feed / "stays.json").write_text(lines)
+    real = batches.figures_of
+
+    def grow(rows: DataFrame) -> batches.RowFigures:
+        figures = real(rows)
+        monkeypatch.setattr(batches, "figures_of", real)
+        (feed / "grows.json").write_text(lines + '{"topic":"bpm","new":1,"value":{}}\n')
+        return figures
+
+    monkeypatch.setattr(batches, "figures_of", grow)
+
+
+def test_auto_loaders_options_and_the_same_writer_land_the_same_lines(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of Auto Loader's way but its format, which is only on Databricks."""
+    reader = sources.auto_loader(lake.settings, lake.settings.checkpoints)
+    monkeypatch.setattr(sources, "spark_files", lambda: replace(reader, format="binaryFile"))
+    for seed in (1, 2):
+        land(lake, seed)
+        lake.ingest()
+    assert bronze_lines(lake) == landed_lines(lake.settings.landing)
+
+
+def test_many_small_batches_leave_few_files_and_a_list_that_can_be_read(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Delta compacts the table's files, and Spark the stream's list of files, here at every 10."""
+    monkeypatch.setattr(sources, "BYTES_PER_BATCH", 1)
+    lake.spark.conf.set("spark.databricks.delta.autoCompact.minNumFiles", "10")
+    feed = lake.settings.landing / "kafka_multiplex_bz"
+    feed.mkdir(parents=True)
+    for number in range(12):
+        (feed / f"{number}.json").write_text('{"topic":"bpm","value":{}}\n')
+    try:
+        assert lake.ingest() == {HEART: 12}
+    finally:
+        lake.spark.conf.unset("spark.databricks.delta.autoCompact.minNumFiles")
+    table = lake.spark.read.format("delta").load(str(lake.settings.lakehouse / "bronze" / HEART))
+    assert table.count() == 12
+    assert len(table.inputFiles()) <= 3
+    checkpoint = lake.settings.checkpoints / "kafka_multiplex_bz"
+    assert list(checkpoint.glob("sources/0/*.compact"))
+    files = housekeeping.listed(checkpoint)
+    assert {housekeeping.path_of(source) for source in files} == {*feed.iterdir()}
+    assert all(file.is_landed for file in files.values())
+
+
+def test_old_files_land_too(lake: Lake) -> None:
+    """Spark's file stream passes over files that are a week older than the newest one."""
+    land(lake, 1)
+    lake.ingest()
+    land(lake, 2)
+    for file in lake.settings.landing.rglob("2-*"):
+        os.utime(file, (1, 1))
+    lake.ingest()
+    assert bronze_lines(lake) == landed_lines(lake.settings.landing)
+
+
+def test_a_second_ingest_is_refused(lake: Lake) -> None:
+    with only_one(lake.settings.lakehouse, "ingest"), pytest.raises(BusyError, match="Another"):
+        lake.ingest()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_landed_files_are_archived_or_removed_after_a_set_time(
+    lake: Lake, tmp_path: Path, keep: bool
+) -> None:
+    land(lake, 1)
+    lines = landed_lines(lake.settings.landing)
+    archive = tmp_path / "archive" if keep else None
+    cleaning = replace(lake.settings, clean_after=timedelta(days=1), archive=archive)
+    ingest(lake.spark, cleaning)
+    assert not ingest(lake.spark, cleaning)
+    assert landed_lines(lake.settings.landing) == lines
+    cleaning = replace(cleaning, clean_after=timedelta(0))
+    land(lake, 2)
+    lines += landed_lines(lake.settings.landing) - lines
+    ingest(lake.spark, cleaning)
+    # What lands in a run is not cleaned in it.
+    assert {file.name[0] for file in landed_files(lake)} == {"2"}
+    assert not ingest(lake.spark, cleaning)
+    assert not landed_files(lake)
+    assert bronze_lines(lake) == lines
+    if archive:
+        assert landed_lines(archive) == lines
+
+
+def landed_files(lake: Lake) -> list[Path]:
+    return [file for file in lake.settings.landing.rglob("*") if file.is_file()]
+
+
+def test_a_long_list_of_files_that_are_gone_is_begun_anew(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    land(lake, 1)
+    lines = landed_lines(lake.settings.landing)
+    lake.ingest()
+    for file in landed_files(lake)[1:]:
+        file.unlink()
+    monkeypatch.setattr(housekeeping, "LONG_LIST", 1)
+    checkpoint = lake.settings.checkpoints / "kafka_multiplex_bz"
+    assert len(housekeeping.listed(checkpoint)) == 3
+    lake.ingest()
+    assert "grown long" in caplog.text
+    assert len(housekeeping.listed(checkpoint)) < 2
+    land(lake, 2)
+    lake.ingest()
+    lines += Counter(
+        line
+        for line, count in landed_lines(lake.settings.landing).items()
+        for _ in range(count)
+        if line not in lines
+    )
+    assert bronze_lines(lake) == lines

@@ -1,0 +1,137 @@
+"""Lines of the multiplexed feed: what is JSON, what a field must be, what no column is for."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from python_ingest.json_records import PAYLOADS, json_object, json_record
+from python_ingest.tables import UNROUTED
+
+
+def read(feed: str, column: str, value: object) -> object:
+    """Read a field as a column of a feed."""
+    name, reader = PAYLOADS[feed][column]
+    payload = json_object(f'{{"{name}": {value}}}')
+    assert payload is not None
+    return reader(payload[name])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("7", 7),
+        ("-0", 0),
+        (str(2**63 - 1), 2**63 - 1),
+        (str(-(2**63)), -(2**63)),
+        (str(2**63), None),
+        (str(-(2**63) - 1), None),
+        ("1" * 400, None),
+        ("1.0", None),
+        ("1e3", None),
+        ('"7"', None),
+        ("true", None),
+        ("null", None),
+        ("[7]", None),
+    ],
+)
+def test_ids_are_json_integers_of_64_bits(text: str, value: int | None) -> None:
+    assert read("heart_rate_bz", "device_id", text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("7", 7.0),
+        ("1.5e2", 150.0),
+        ("1e999", math.inf),
+        ("1" * 400, math.inf),
+        ('"7"', None),
+        ("false", None),
+        ("null", None),
+    ],
+)
+def test_times_and_rates_are_json_numbers(text: str, value: float | None) -> None:
+    found = read("heart_rate_bz", "time", text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(("text", "value"), [('"start"', "start"), ("5", None), ("null", None)])
+def test_an_action_is_json_text(text: str, value: str | None) -> None:
+    assert read("workouts_bz", "action", text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [('"Ö"', "Ö"), ("97201", "97201"), ("1.5", "1.5"), ("true", None)]
+)
+def test_a_profile_field_is_text_or_a_number(text: str, value: str | None) -> None:
+    assert read("user_info_bz", "first_name", text) == value
+
+
+def test_an_address_has_its_parts_or_is_none() -> None:
+    parts = {"street_address": None, "city": "Graz", "state": None, "zip": "8010"}
+    assert read("user_info_bz", "address", '{"city":"Graz","zip":8010,"lat":47}') == parts
+    assert read("user_info_bz", "address", '"Graz"') is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"hello",
+        b"[{}]",
+        b"7",
+        b"{'a':1}",
+        b'{"a":NaN}',
+        b'{"a":-Infinity}',
+        b'{"a":1,}',
+        b'{"a":01}',
+        b'{"a":1.}',
+        b'{"a":"\x01"}',
+        b'{"a":1} {}',
+        b'{"a":1}\x00',
+        b'{"a":"\xff"}',
+        b"\xef\xbb\xbf{}",
+        b'{"a":' + b"[" * 100_000,
+    ],
+)
+def test_what_is_no_json_object_is_none(text: bytes) -> None:
+    assert json_object(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b' {"a" : 1}\t', {"a": 1}),
+        (b'{"a":1,"a":2}', {"a": 2}),
+        (b'{"a":"\\u0000"}', {"a": "\0"}),
+        # What no text of UTF-8 can hold.
+        (b'{"\\ud800":["\\udc00x"]}', {"\ufffd": ["\ufffdx"]}),
+        (b'{"a":"\\ud83d\\ude00","b":1e999}', {"a": "😀", "b": math.inf}),
+    ],
+)
+def test_what_is_json_by_the_standard_is_read(text: bytes, value: dict[str, Any]) -> None:
+    assert json_object(text) == value
+
+
+def test_the_payload_is_an_object_or_its_text() -> None:
+    for value in ('{"device_id":1}', json.dumps('{"device_id":1}')):
+        record = json_record(f'{{"topic":"bpm","value":{value}}}'.encode())
+        assert (record.feed, record.payload, record.rescued) == (
+            "heart_rate_bz",
+            {"device_id": 1},
+            None,
+        )
+
+
+@pytest.mark.parametrize("line", [b"x", b"[]", b"{}", b'{"topic":["bpm"]}', b'{"topic":"BPM"}'])
+def test_a_line_of_no_topic_is_unrouted(line: bytes) -> None:
+    record = json_record(line)
+    assert (record.feed, record.payload, record.rescued) == (UNROUTED, None, None)
+
+
+def test_unknown_fields_are_kept_by_their_paths() -> None:
+    line = b'{"topic":"user_info","v":2,"value":{"user_id":1,"team":"A","address":{"lat":47.1}}}'
+    assert json_record(line).rescued == '{"v": 2, "value.team": "A", "value.address.lat": 47.1}'
