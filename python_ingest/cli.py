@@ -22,6 +22,8 @@ from python_ingest.errors import FitnessError
 from python_ingest.settings import PROJECT, Settings, duration, read_settings
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from python_ingest.ingest_log import BatchFigures
 
 log = logging.getLogger(__name__)
@@ -180,7 +182,9 @@ def ingest(
     """Land new files in the bronze tables."""
     with plain_errors():
         settings = read_settings(landing, lakehouse, clean_after, archive)
-        run_ingest(settings, every=duration(interval) if continuous else None)
+        # So that builds can go on beside it.
+        spark = start(settings, with_metastore=False)
+        run_ingest(spark, settings, every=duration(interval) if continuous else None)
 
 
 @app.command(context_settings=PASS_ON)
@@ -190,7 +194,9 @@ def build(context: typer.Context, lakehouse: Lakehouse = None) -> None:
     Any further arguments are passed on to dbt.
     """
     with plain_errors():
-        run_build(read_settings(lakehouse=lakehouse), context.args)
+        settings = read_settings(lakehouse=lakehouse)
+        start(settings)
+        run_build(settings, context.args)
 
 
 @app.command(context_settings=PASS_ON)
@@ -200,7 +206,7 @@ def run(context: typer.Context, landing: Landing = None, lakehouse: Lakehouse = 
         settings = read_settings(landing, lakehouse)
         # dbt takes seconds to load, which it can do while the ingest waits for Spark.
         Thread(target=import_module, args=["dbt.cli.main"], daemon=True).start()
-        run_ingest(settings)
+        run_ingest(start(settings), settings)
         run_build(settings, context.args)
 
 
@@ -235,13 +241,18 @@ def doctor(landing: Landing = None, lakehouse: Lakehouse = None) -> None:
         raise typer.Exit(1)
 
 
-def run_ingest(settings: Settings, every: timedelta | None = None) -> None:
-    """Land new files, once or as they come, saying what landed."""
-    from python_ingest.ingest import ingest, ingest_continuously
+def start(settings: Settings, *, with_metastore: bool = True) -> "SparkSession":
+    """Start this process's Spark."""
     from python_ingest.spark import start_spark
 
     with doing("Starting Spark"):
-        spark = start_spark(settings)
+        return start_spark(settings, with_metastore=with_metastore)
+
+
+def run_ingest(spark: "SparkSession", settings: Settings, every: timedelta | None = None) -> None:
+    """Land new files, once or as they come, saying what landed."""
+    from python_ingest.ingest import ingest, ingest_continuously
+
     if every is None:
         with doing(f"Landing {settings.landing}") as tell:
             landed = ingest(spark, settings, on_batch(tell))
@@ -263,10 +274,6 @@ def on_batch(tell: Callable[[str], None]) -> Callable[["BatchFigures"], None]:
 def run_build(settings: Settings, arguments: list[str]) -> None:
     """Build and test, saying how it went."""
     from python_ingest.build import EVERYDAY, build
-    from python_ingest.spark import start_spark
-
-    with doing("Starting Spark"):
-        start_spark(settings)
 
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -4,9 +4,8 @@ JSON is strict (RFC 8259). A field that is absent or of another type is None.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -81,8 +80,7 @@ PAYLOAD_FIELDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class JsonRecord:
+class JsonRecord(NamedTuple):
     """A line: its bronze table, what surrounds its payload, and the payload unless malformed."""
 
     feed: str
@@ -92,39 +90,36 @@ class JsonRecord:
     @property
     def rescued(self) -> str | None:
         """The fields that the table has no column for, by path, as JSON; None without any."""
-        if self.payload is None:
+        payload, known = self.payload, PAYLOAD_FIELDS[self.feed]
+        if payload is None or (
+            ENVELOPE_FIELDS.issuperset(self.envelope)
+            and known.issuperset(payload)
+            and "address" not in payload
+        ):
             return None
-        fields = dict(self.unknown_fields())
+        fields = unknown(self.envelope, ENVELOPE_FIELDS, "") | unknown(payload, known, "value.")
+        if "address" in known and isinstance(place := payload.get("address"), dict):
+            fields |= unknown(place, frozenset(ADDRESS), "value.address.")
         return json.dumps(fields, ensure_ascii=False) if fields else None
 
-    def unknown_fields(self) -> Iterator[tuple[str, object]]:
-        """Give such fields by path, as in `value.address.country`."""
-        payload = self.payload or {}
-        known = PAYLOAD_FIELDS[self.feed]
-        if not ENVELOPE_FIELDS.issuperset(self.envelope):
-            yield from unknown(self.envelope, ENVELOPE_FIELDS, "")
-        if not known.issuperset(payload):
-            yield from unknown(payload, known, "value.")
-        if "address" in known and isinstance(place := payload.get("address"), dict):
-            yield from unknown(place, frozenset(ADDRESS), "value.address.")
 
-
-def unknown(fields: JsonObject, known: frozenset[str], prefix: str) -> Iterator[tuple[str, object]]:
-    """Give the fields that are not known, by path."""
-    return ((prefix + name, value) for name, value in fields.items() if name not in known)
+def unknown(fields: JsonObject, known: frozenset[str], prefix: str) -> dict[str, object]:
+    """Give the fields that are not known, by path, as in `value.address.country`."""
+    return {prefix + name: value for name, value in fields.items() if name not in known}
 
 
 def json_record(line: bytes) -> JsonRecord:
     """Read a line."""
     envelope = json_object(line)
-    topic = None if envelope is None else envelope.get("topic")
+    if envelope is None:
+        return JsonRecord(UNROUTED, {}, None)
+    topic, value = envelope.get("topic"), envelope.get("value")
     feed = FEED_OF_TOPIC.get(topic) if type(topic) is str else None
-    if envelope is None or feed is None:
-        return JsonRecord(UNROUTED, {} if envelope is None else envelope, None)
-    value = envelope.get("value")
+    if feed is None:
+        return JsonRecord(UNROUTED, envelope, None)
     if type(value) is str:
-        value = json_object(value)
-    return JsonRecord(feed, envelope, value if isinstance(value, dict) else None)
+        return JsonRecord(feed, envelope, json_object(value))
+    return JsonRecord(feed, envelope, value if type(value) is dict else None)
 
 
 def json_object(text: bytes | str) -> JsonObject | None:
@@ -133,7 +128,7 @@ def json_object(text: bytes | str) -> JsonObject | None:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         value = rare_json(text)
-    return value if isinstance(value, dict) else None
+    return value if type(value) is dict else None
 
 
 def rare_json(text: bytes | str) -> object:

@@ -5,6 +5,7 @@ of its feed's format at all. What follows from either is decided in silver. Pyth
 in Spark's workers: stricter than Spark's own parsers, and faster.
 """
 
+import gc
 import gzip
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,20 +43,30 @@ def json_rows(lines: DataFrame) -> DataFrame:
     arrow = to_arrow_schema(columns, timezone="UTC")
 
     def parse(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            by_feed: dict[str, tuple[list[int], list[JsonRecord]]] = defaultdict(lambda: ([], []))
-            for place, line in enumerate(batch.column("_raw").to_pylist()):
-                record = json_record(line)
-                places, records = by_feed[record.feed]
-                places.append(place)
-                records.append(record)
-            for feed, (places, records) in by_feed.items():
-                # Most batches hold one feed.
-                lines = batch if len(places) == batch.num_rows else batch.take(pa.array(places))
-                yield record_batch(feed, records, lines, arrow)
+        # Many objects and no cycles: the collector would look through them for nothing.
+        gc.disable()
+        try:
+            for batch in batches:
+                yield from record_batches(batch, arrow)
+        finally:
+            gc.enable()
 
     # As bytes, since a text that is no UTF-8 cannot be handed to Python.
     return lines.withColumn("_raw", F.col("_raw").cast("binary")).mapInArrow(parse, columns)
+
+
+def record_batches(lines: pa.RecordBatch, arrow: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Give the rows of lines, feed by feed."""
+    by_feed: dict[str, tuple[list[int], list[JsonRecord]]] = defaultdict(lambda: ([], []))
+    for place, line in enumerate(lines.column("_raw").to_pylist()):
+        record = json_record(line)
+        places, records = by_feed[record.feed]
+        places.append(place)
+        records.append(record)
+    for feed, (places, records) in by_feed.items():
+        # Most batches hold one feed.
+        own = lines if len(places) == lines.num_rows else lines.take(pa.array(places))
+        yield record_batch(feed, records, own, arrow)
 
 
 def record_batch(

@@ -40,10 +40,13 @@ def java_version() -> int:
     return version
 
 
-def start_spark(settings: Settings, conf: Mapping[str, str] | None = None) -> SparkSession:
+def start_spark(
+    settings: Settings, conf: Mapping[str, str] | None = None, *, with_metastore: bool = True
+) -> SparkSession:
     """Start Spark, or give the session of this process if it has one.
 
-    `conf` are Spark's settings, those of the target's profile unless given.
+    `conf` are Spark's settings, those of the target's profile unless given. The metastore admits
+    one process at a time: what needs no tables by name leaves it to others.
 
     Raises JavaError without a usable Java, FitnessError when Spark does not start.
     """
@@ -56,7 +59,9 @@ def start_spark(settings: Settings, conf: Mapping[str, str] | None = None) -> Sp
         return SparkSession.builder.getOrCreate()
     java_version()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # The workers need our packages too.
-    builder = SparkSession.builder.enableHiveSupport()
+    builder = SparkSession.builder
+    if with_metastore:
+        builder = builder.enableHiveSupport()
     for key, value in (conf or spark_conf(settings.target)).items():
         builder = builder.config(key, value)
     # Hadoop would give everybody the right to read, whatever the process's umask says.

@@ -110,6 +110,8 @@ def test_a_signal_stops_it_cleanly(warm_lake: Lake, tmp_path: Path, number: sign
         start_new_session=True,
     )
     wait_until((lake.settings.lakehouse / "ingest_log").exists, "a batch has landed")
+    # It leaves the metastore, which admits one process, to builds.
+    assert not (lake.settings.lakehouse / "metastore").exists()
     os.killpg(process.pid, number)  # As a terminal does it: the JVM gets it too.
     told, _ = process.communicate(timeout=120)
     assert process.returncode == 0, told

@@ -214,7 +214,7 @@ def test_a_second_ingest_is_refused(lake: Lake) -> None:
         lake.ingest()
 
 
-@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("keep", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_landed_files_are_archived_or_removed_after_a_set_time(
     lake: Lake, tmp_path: Path, keep: bool
 ) -> None:
