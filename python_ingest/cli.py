@@ -56,7 +56,7 @@ def plain_errors() -> Iterator[None]:
     """Print what a person can mend as one message and exit with 1."""
     try:
         yield
-    except Py4JError as error:
+    except (Py4JError, ConnectionError) as error:
         fail(f"Spark has failed or ended; {PROJECT / 'logs' / 'spark.log'} says why. ({error!r})")
     except (FitnessError, ValueError, OSError) as error:
         fail(str(error))
@@ -85,13 +85,12 @@ def doing(what: str) -> Iterator[Callable[[str], None]]:
 @app.callback()
 def main() -> None:
     """Set up what all commands share."""
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(message)s",
-        handlers=[RichHandler(console=console, show_path=False, show_level=False)],
-    )
-    # It would print the traceback of a batch that failed, which is reported by its stream.
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    ours = logging.getLogger("python_ingest")
+    if not ours.handlers:
+        ours.setLevel(logging.INFO)
+        ours.addHandler(RichHandler(console=console, show_path=False, show_level=False))
+        # Others, such as py4j, would print the tracebacks of what is reported here in a line.
+        logging.getLogger().addHandler(logging.NullHandler())
 
 
 @app.command()
