@@ -212,7 +212,7 @@ def kafka_stream(
 
 
 def catch_up(streams: Sequence[Stream]) -> None:
-    """Land all that is there now; raises IngestError for the first stream that could not."""
+    """Land all that is there now; raises IngestError if a stream could not."""
     queries = [stream.start(availableNow=True) for stream in streams]
     errors = [failure(*pair) for pair in zip(streams, queries, strict=True)]
     for stream, query, error in zip(streams, queries, errors, strict=True):
@@ -220,9 +220,7 @@ def catch_up(streams: Sequence[Stream]) -> None:
         if error is None and (position.is_recovering or position.query is None):
             position.query, position.is_recovering = query.id, False
             position.save()
-    for error in errors:
-        if error is not None:
-            raise error
+    raise_worst(errors)
 
 
 def follow(streams: Sequence[Stream], interval: timedelta, stop: Event) -> None:
@@ -237,9 +235,7 @@ def follow(streams: Sequence[Stream], interval: timedelta, stop: Event) -> None:
     finally:
         for query in queries:
             finish(query)
-    for pair in zip(streams, queries, strict=True):
-        if error := failure(*pair):
-            raise error
+    raise_worst([failure(*pair) for pair in zip(streams, queries, strict=True)])
 
 
 def finish(query: StreamingQuery) -> None:
@@ -262,6 +258,12 @@ def failure(stream: Stream, query: StreamingQuery) -> IngestError | None:
             is_permanent=is_permanent(cause),
         )
     return None
+
+
+def raise_worst(errors: Sequence[IngestError | None]) -> None:
+    """Raise the error of a stream, if there is one: rather one that does not pass."""
+    if found := [error for error in errors if error is not None]:
+        raise max(found, key=lambda error: error.is_permanent)
 
 
 def is_permanent(error: Exception) -> bool:
