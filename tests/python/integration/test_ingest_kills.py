@@ -96,6 +96,7 @@ def test_a_full_disk_loses_and_doubles_nothing(warm_lake: Lake, tmp_path: Path) 
     assert bronze_lines(lake) == landed_lines(lake.settings.landing)
 
 
+@pytest.mark.slow
 def test_folders_have_the_rights_of_the_umask_and_what_may_not_be_read_is_left_out(
     warm_lake: Lake, tmp_path: Path
 ) -> None:
