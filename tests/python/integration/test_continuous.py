@@ -95,20 +95,25 @@ def test_what_cannot_pass_ends_the_ingest(lake: Lake) -> None:
     assert caught.value.is_permanent
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
-)
-def test_a_signal_stops_it_cleanly(warm_lake: Lake, tmp_path: Path, number: signal.Signals) -> None:
-    lake = Lake(tmp_path)
-    land(lake, 1)
+def start_ingest(lake: Lake) -> "subprocess.Popen[str]":
+    """Start the continuous ingest as a process, with a process group of its own."""
     lake.settings.export()
-    process = subprocess.Popen(  # noqa: S603 - our own command line
+    return subprocess.Popen(  # noqa: S603 - our own command line
         [*FITNESS, "ingest", "--continuous", "--interval", "1s"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
+def test_a_signal_stops_it_cleanly(warm_lake: Lake, tmp_path: Path, number: signal.Signals) -> None:
+    lake = Lake(tmp_path)
+    land(lake, 1)
+    process = start_ingest(lake)
     wait_until((lake.settings.lakehouse / "ingest_log").exists, "a batch has landed")
     # It leaves the metastore, which admits one process, to builds.
     assert not (lake.settings.lakehouse / "metastore").exists()
@@ -123,13 +128,7 @@ def test_a_signal_stops_it_cleanly(warm_lake: Lake, tmp_path: Path, number: sign
 
 def test_the_end_of_spark_ends_it_with_a_message(warm_lake: Lake, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    lake.settings.export()
-    process = subprocess.Popen(  # noqa: S603 - our own command line
-        [*FITNESS, "ingest", "--continuous", "--interval", "1s"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = start_ingest(lake)
     wait_until((lake.settings.checkpoints / "gym_logins_bz").exists, "the ingest runs")
     for child in children(process.pid):
         os.kill(child, signal.SIGKILL)
