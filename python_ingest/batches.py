@@ -3,9 +3,10 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
 
@@ -23,23 +24,37 @@ from python_ingest.landed_files import (
     look_at,
     unreadable,
 )
+from python_ingest.packs import Figures, figures_of, packs_of_lines, rows_of
 from python_ingest.positions import Position
-from python_ingest.rows import json_rows
 from python_ingest.settings import Settings
-from python_ingest.tables import UNROUTED, append, read_table
+from python_ingest.tables import INGESTED_AT, UNROUTED, append, read_table
 
 log = logging.getLogger(__name__)
 
-LATEST = 253_402_300_799  # the last second of the year 9999, in epoch seconds
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCKS_DIFFER = timedelta(days=1)
 Teller = Callable[[BatchFigures], None]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A try to land a batch, or files on their own, which have no number.
+
+    Rows may have landed `since` an instant, in a try before; None if there was none.
+    """
+
+    batch: int | None
+    since: datetime | None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass
 class BatchWriter:
     """Lands the batches of one stream; called by it with each batch and its number.
 
-    `tables` are those that the stream writes to, `identity` the columns that tell one landed row
-    from another in recovery. `error` is what the last batch raised.
+    `tables` are those that the stream writes to, `identity` the columns that tell whether a
+    table has a row. `planned` is the newest batch of earlier runs, `error` what the last batch
+    raised.
     """
 
     spark: SparkSession
@@ -50,64 +65,68 @@ class BatchWriter:
     position: Position
     tell: Teller
     landed: Counter[str]
+    planned: int = field(default=-1, init=False)
     error: Exception | None = field(default=None, init=False)
 
     def __call__(self, frame: DataFrame, batch: int) -> None:
         """Land a batch, remembering what goes wrong: Spark passes on its text only."""
         try:
-            query = self.spark.sparkContext.getLocalProperty("sql.streaming.queryId") or ""
-            # Before any append: see positions.py.
+            if batch > self.planned:
+                self.position.began = datetime.now(UTC).isoformat()
+            query = self.spark.sparkContext.getLocalProperty("sql.streaming.queryId")
             self.position.query, self.position.batch = query, batch
+            # Before any append: see positions.py.
             self.position.save()
-            self.land(frame, (query, batch))
+            self.land(frame, Attempt(batch, self.may_have_landed_since(batch)))
         except Exception as error:
             self.error = error
             raise
 
-    def land(self, frame: DataFrame, transaction: tuple[str, int]) -> None:
-        """Land a batch of lines of the multiplexed feed."""
-        self.write(json_rows(frame), [], transaction)
+    def may_have_landed_since(self, batch: int) -> datetime | None:
+        """Say since when rows of a batch may have landed in an attempt before; None if it is new.
 
-    def leave_out(
-        self, files: Sequence[LandedFile], reasons: Mapping[str, str]
-    ) -> Sequence[LandedFile]:
-        """Remember files that cannot be taken, and give the others; Kafka's lines have none."""
-        return files
+        A batch is cut short by a crash, or by an append that failed.
+        """
+        if self.position.is_recovering:
+            return EVER
+        if batch <= self.planned:
+            return datetime.fromisoformat(self.position.began) - CLOCKS_DIFFER
+        return None
+
+    def land(self, frame: DataFrame, attempt: Attempt) -> None:
+        """Land a batch of lines of the multiplexed feed."""
+        with held(packs_of_lines(frame)) as (packs, figures):
+            self.write(packs, figures, attempt)
 
     def write(
-        self, rows: DataFrame, files: Sequence[LandedFile], transaction: tuple[str, int] | None
-    ) -> Sequence[LandedFile]:
-        """Append rows with a column `feed` to their tables and note the figures.
-
-        Files that turn out to have changed meanwhile are left out; gives the others. A transaction
-        that a table has is not appended again; without one, and in recovery, rows that a table has
-        are left out.
-        """
-        started, began = datetime.now(UTC), time.monotonic()
-        if transaction is None or self.position.is_recovering:
-            rows = rows.join(self.rows_of_tables(), [*self.identity], "left_anti")
-        rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            figures = figures_of(rows)
-            if late := problems(files, self.settings.landing):
-                files = self.leave_out(files, late)
-                rows = rows.where(~F.col("_source_file").isin(list(late)))
-                figures = figures_of(rows)
-            new_fields = self.report_new_fields(rows) if figures.rescued else []
-            for feed in figures.rows:
-                append(rows.where(F.col("feed") == feed), self.settings, feed, transaction)
-        finally:
-            rows.unpersist()
-        self.landed.update(figures.rows)
+        self,
+        packs: DataFrame,
+        figures: Figures,
+        attempt: Attempt,
+        files: Sequence[LandedFile] = (),
+    ) -> None:
+        """Append what packs hold and no attempt has landed before; note the figures."""
+        new_fields = self.report_new_fields(figures.unknown_fields)
+        for table in sorted(figures.rows):
+            rows = rows_of(packs, table)
+            if attempt.since is not None:
+                rows = self.not_in_table(rows, table, attempt.since)
+                figures.rows[table], figures.malformed[table] = rows.agg(
+                    F.count("*"), F.count_if("_is_malformed")
+                ).collect()[0]
+            if figures.rows[table]:
+                append(rows, self.settings, table)
+                self.position.appends[table] = self.position.appends.get(table, 0) + 1
+        self.landed.update(+figures.rows)
         note = BatchFigures(
             stream=self.stream,
-            batch=transaction[1] if transaction else None,
-            started_at=started.isoformat(timespec="seconds"),
-            seconds=round(time.monotonic() - began, 3),
+            batch=attempt.batch,
+            started_at=attempt.started.isoformat(timespec="seconds"),
+            seconds=round((datetime.now(UTC) - attempt.started).total_seconds(), 3),
             files=len(files),
-            rows=figures.rows,
-            malformed=figures.malformed,
-            unrouted=figures.rows.get(UNROUTED, 0),
+            rows=dict(sorted((+figures.rows).items())),
+            malformed=figures.malformed.total() - figures.malformed[UNROUTED],
+            unrouted=figures.rows[UNROUTED],
             newest_event_at=instant(figures.newest),
             lag_seconds=lag(figures.arrived),
             new_fields=new_fields,
@@ -119,18 +138,10 @@ class BatchWriter:
         )
         ingest_log.add(self.settings.lakehouse, note)
         self.tell(note)
-        return files
 
-    def report_new_fields(self, rows: DataFrame) -> list[str]:
+    def report_new_fields(self, names: Collection[str]) -> list[str]:
         """Report fields that no table has a column for, once each; give those not seen before."""
-        names = (
-            rows.where("_rescued_data is not null")
-            .select("feed", F.explode(F.expr("json_object_keys(_rescued_data)")).alias("field"))
-            .distinct()
-            .collect()
-        )
-        found = sorted(f"{row.feed}.{row.field}" for row in names)
-        new = [name for name in found if name not in self.position.new_fields]
+        new = sorted({*names} - {*self.position.new_fields})
         for name in new:
             log.warning("New field %s: kept in _rescued_data.", name)
         if new:
@@ -138,18 +149,15 @@ class BatchWriter:
             self.position.save()
         return new
 
-    def rows_of_tables(self) -> DataFrame:
-        """Give the identities of the rows that the stream's tables have."""
-        names = [name for name in self.identity if name != "feed"]
-        return reduce(
-            DataFrame.unionByName,
-            [
-                read_table(self.spark, self.settings, table)
-                .select(F.lit(table).alias("feed"), *names)
-                .distinct()
-                for table in self.tables
-            ],
-        )
+    def not_in_table(self, rows: DataFrame, table: str, since: datetime) -> DataFrame:
+        """Give the rows that a table does not have since an instant."""
+        there = self.landed_in(table, since).select(*self.identity).distinct()
+        return rows.join(there, [*self.identity], "left_anti")
+
+    def landed_in(self, table: str, since: datetime) -> DataFrame:
+        """Give the rows that a table has since an instant."""
+        # Parquet's own figures let Spark pass over older files.
+        return read_table(self.spark, self.settings, table).where(F.col(INGESTED_AT) >= since)
 
 
 @dataclass
@@ -162,7 +170,7 @@ class FileWriter(BatchWriter):
 
     parse: Parser
 
-    def land(self, frame: DataFrame, transaction: tuple[str, int]) -> None:
+    def land(self, frame: DataFrame, attempt: Attempt) -> None:
         """Land the files of a batch, but those that are left out already."""
         self.try_again(CHANGED)
         files = [
@@ -173,23 +181,29 @@ class FileWriter(BatchWriter):
         elsewhere = {*self.position.left_out}
         if not self.position.is_recovering:
             elsewhere |= {*self.position.taken_later}
-        self.land_files([f for f in files if f.source not in elsewhere], transaction)
+        self.land_files([f for f in files if f.source not in elsewhere], attempt)
 
-    def land_files(
-        self, files: Sequence[LandedFile], transaction: tuple[str, int] | None
-    ) -> Sequence[LandedFile]:
+    def land_files(self, files: Sequence[LandedFile], attempt: Attempt) -> Sequence[LandedFile]:
         """Land files, but those that cannot be taken; give those that have landed."""
         files = self.leave_out(files, problems(files, self.settings.landing))
-        if self.position.is_recovering:
-            files = self.leave_out(files, self.changed_since(files))
+        if files and attempt.since is not None:
+            files = self.leave_out(files, self.changed_since(files, attempt.since))
         while files:
-            try:
-                return self.write(self.parse([str(f.path) for f in files]), files, transaction)
-            except Exception:
-                culprits = unreadable(self.spark, files, self.parse)
-                if not culprits:
-                    raise
-                files = self.leave_out(files, culprits)
+            with ExitStack() as stack:
+                try:
+                    reading = held(self.parse([str(file.path) for file in files]))
+                    packs, figures = stack.enter_context(reading)
+                except Exception:
+                    culprits = unreadable(self.spark, files, self.parse)
+                    if not culprits:
+                        raise
+                else:
+                    # Those that have changed meanwhile are left out too.
+                    culprits = problems(files, self.settings.landing)
+                    if not culprits:
+                        self.write(packs, figures, attempt, files)
+                        return files
+            files = self.leave_out(files, culprits)
         return []
 
     def leave_out(
@@ -228,13 +242,13 @@ class FileWriter(BatchWriter):
             else:
                 files.append(file)
         # Forgotten only once landed: a crash in between repeats it.
-        for file in (landed := self.land_files(files, None)):
+        for file in (landed := self.land_files(files, Attempt(None, EVER))):
             del left_out[file.source]
             self.position.taken_later[file.source] = file.modified
         if landed:
             self.position.save()
 
-    def changed_since(self, files: Sequence[LandedFile]) -> dict[str, str]:
+    def changed_since(self, files: Sequence[LandedFile], since: datetime) -> dict[str, str]:
         """Find files of which the tables have rows from before they were last modified."""
         now = self.spark.createDataFrame(
             [(f.source, f.modified) for f in files], "_source_file string, modified bigint"
@@ -242,7 +256,7 @@ class FileWriter(BatchWriter):
         then = reduce(
             DataFrame.union,
             [
-                read_table(self.spark, self.settings, table).select(
+                self.landed_in(table, since).select(
                     "_source_file", F.unix_millis("_source_modified_at").alias("then")
                 )
                 for table in self.tables
@@ -262,37 +276,14 @@ def local_path(path: str) -> Path:
     return Path(path.split(":", 1)[1]) if path.startswith(("file:", "dbfs:")) else Path(path)
 
 
-@dataclass(frozen=True)
-class RowFigures:
-    """Figures of a batch's rows; times in epoch seconds."""
-
-    rows: dict[str, int]
-    malformed: int
-    rescued: int
-    newest: float | None
-    arrived: float | None
-
-
-def figures_of(rows: DataFrame) -> RowFigures:
-    """Count rows by table; the first look at them, which also brings them into memory."""
-    found = (
-        rows.groupBy("feed")
-        .agg(
-            F.count("*").alias("rows"),
-            F.count_if("_is_malformed").alias("malformed"),
-            F.count("_rescued_data").alias("rescued"),
-            F.max(F.when(F.col("event_time").between(0, LATEST), F.col("event_time"))),
-            F.min(F.unix_millis("_source_modified_at") / 1000),
-        )
-        .collect()
-    )
-    return RowFigures(
-        rows={row[0]: row[1] for row in sorted(found)},
-        malformed=sum(row[2] for row in found if row[0] != UNROUTED),
-        rescued=sum(row[3] for row in found),
-        newest=max((row[4] for row in found if row[4] is not None), default=None),
-        arrived=min((row[5] for row in found), default=None),
-    )
+@contextmanager
+def held(packs: DataFrame) -> Iterator[tuple[DataFrame, Figures]]:
+    """Read what packs are made of, and hold them meanwhile; gives their figures too."""
+    packs = packs.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield packs, figures_of(packs)
+    finally:
+        packs.unpersist()
 
 
 def instant(seconds: float | None) -> str | None:

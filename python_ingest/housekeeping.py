@@ -1,4 +1,4 @@
-"""What keeps a file stream fit for years: files that changed, landed files cleaned, lists cut.
+"""What keeps a stream fit for years: files cleaned away, lists cut, tables compacted.
 
 Spark's file stream notes each file that it has found in a log of its checkpoint, for ever. Auto
 Loader keeps a list of its own, and cleans by itself.
@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from pyspark.sql import SparkSession
+
 from python_ingest.landed_files import CHANGED_SINCE
 from python_ingest.positions import Position
 from python_ingest.settings import Settings
+from python_ingest.tables import compact
 
 log = logging.getLogger(__name__)
 
 # Above this a list is begun anew once more than half of its files are gone.
 LONG_LIST = 100_000
+# A table is compacted after so many appends, each of which leaves a few files.
+MANY_APPENDS = 50
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,16 @@ def keep_house(settings: Settings, checkpoint: Path, position: Position) -> bool
         elif time.time() - now.st_ctime > age(settings):
             clean(settings, path)
     return len(files) > LONG_LIST and gone > len(files) / 2
+
+
+def compact_tables(spark: SparkSession, settings: Settings, position: Position) -> None:
+    """Compact the tables to which a stream has appended often."""
+    for table, count in position.appends.items():
+        if count >= MANY_APPENDS:
+            log.info("Putting the small files of %s together.", table)
+            compact(spark, settings, table)
+            position.appends[table] = 0
+            position.save()
 
 
 def age(settings: Settings) -> float:

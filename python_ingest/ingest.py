@@ -1,7 +1,7 @@
 """Landing to bronze: the streams, run until all is landed or until stopped.
 
-A stream's checkpoint knows what has been read; Delta knows which batch of which stream was written
-last, so a batch that is repeated after a crash is not appended twice.
+A stream's checkpoint knows what has been read. A batch that is repeated after a crash leaves out
+what the tables have of it: positions.py tells which may be such a batch, batches.py leaves out.
 """
 
 import logging
@@ -22,14 +22,14 @@ from pyspark.sql.streaming.query import StreamingQuery
 from python_ingest import sources
 from python_ingest.batches import BatchWriter, FileWriter, Teller
 from python_ingest.errors import IngestError
-from python_ingest.housekeeping import keep_house
+from python_ingest.housekeeping import compact_tables, keep_house
 from python_ingest.landed_files import contents_of, lines_of
 from python_ingest.landing import MULTIPLEX
 from python_ingest.lock import only_one
-from python_ingest.positions import read_position, recover, why_recover
-from python_ingest.rows import csv_rows, json_rows
+from python_ingest.packs import packs_of_files, packs_of_lines
+from python_ingest.positions import newest_planned, read_position, recover, why_recover
 from python_ingest.settings import Settings
-from python_ingest.spark import LOG
+from python_ingest.spark import LOG, held_by_jvm
 from python_ingest.tables import CSV_COLUMNS, JSON_COLUMNS, create_tables, read_table
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class Stream:
     def start(self, **trigger: Any) -> StreamingQuery:
         """Start reading."""
         self.writer.error = None
+        self.writer.planned = newest_planned(self.checkpoint)
         return (
             self.frame()
             .writeStream.queryName(self.name)
@@ -70,7 +71,7 @@ def ingest(spark: SparkSession, settings: Settings, tell: Teller = lambda _: Non
     lakehouse, IngestError if a stream cannot go on.
     """
     landed: Counter[str] = Counter()
-    with only_one(settings.lakehouse, "ingest"):
+    with only_one(settings.lakehouse, "ingest"), held_by_jvm(spark, settings):
         catch_up(prepare(spark, settings, tell, landed))
     return landed
 
@@ -89,7 +90,7 @@ def ingest_continuously(
     """
     landed: Counter[str] = Counter()
     wait = 1.0
-    with only_one(settings.lakehouse, "ingest"):
+    with only_one(settings.lakehouse, "ingest"), held_by_jvm(spark, settings):
         while not stop.is_set():
             so_far = landed.total()
             try:
@@ -117,6 +118,8 @@ def prepare(
         streams.append(kafka_stream(spark, settings, tell, landed))
     for stream in streams:
         begin_anew(stream, why_anew(stream, created))
+        if settings.catalog is None:
+            compact_tables(spark, settings, stream.writer.position)
         if isinstance(stream.writer, FileWriter):
             stream.writer.try_again()
             # Auto Loader keeps house by itself.
@@ -165,8 +168,8 @@ def file_stream(
 
     def parse(paths: Sequence[str]) -> DataFrame:
         if is_csv:
-            return csv_rows(contents_of(spark, paths), feed)
-        return json_rows(lines_of(spark, paths))
+            return packs_of_files(contents_of(spark, paths), feed)
+        return packs_of_lines(lines_of(spark, paths))
 
     reader = (
         sources.auto_loader(settings, checkpoint) if settings.catalog else sources.spark_files()
@@ -180,7 +183,7 @@ def file_stream(
             settings,
             feed,
             (feed,) if is_csv else tuple(JSON_COLUMNS),
-            ("feed", "_source_file"),
+            ("_source_file",),
             read_position(settings.positions / f"{feed}.json"),
             tell,
             landed,
@@ -203,7 +206,7 @@ def kafka_stream(
             settings,
             KAFKA,
             tuple(JSON_COLUMNS),
-            ("feed", "_source_file", "offset", "_raw"),
+            ("_source_file", "offset", "_raw"),
             read_position(settings.positions / f"{KAFKA}.json"),
             tell,
             landed,

@@ -1,19 +1,24 @@
 """The lines of the multiplexed feed as records of their bronze tables, with nothing lost.
 
-JSON is strict (RFC 8259). A field that is absent or of another type is None.
+JSON is strict (RFC 8259). A field that is absent or of another type is None. A line that is just as
+it should be is read at once, into typed objects; any other by its parts, more slowly.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple, cast
 
-import orjson
+import msgspec
+from msgspec import Meta, Raw
+from msgspec.json import Decoder
 
 from python_ingest.landing import BPM, USER_INFO, WORKOUT
 from python_ingest.tables import FEED_OF_TOPIC, UNROUTED
 
 JsonObject = Mapping[str, Any]
 Reader = Callable[[Any], object]
+Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 def integer(value: object) -> int | None:
@@ -23,7 +28,12 @@ def integer(value: object) -> int | None:
 
 def number(value: object) -> float | None:
     """Give a number as a double."""
-    return float(value) if type(value) is float or type(value) is int else None
+    if type(value) is not float and type(value) is not int:
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def string(value: object) -> str | None:
@@ -44,14 +54,14 @@ def address(value: object) -> JsonObject | None:
 
 
 ADDRESS = ("street_address", "city", "state", "zip")
-ENVELOPE: Mapping[str, Reader] = {
-    "key": text,
-    "topic": string,
-    "partition": integer,
-    "offset": integer,
-    "timestamp": number,
+# Columns: the field of each, and how it is read.
+ENVELOPE: Mapping[str, tuple[str, Reader]] = {
+    "key": ("key", text),
+    "topic": ("topic", string),
+    "partition": ("partition", integer),
+    "offset": ("offset", integer),
+    "timestamp": ("timestamp", number),
 }
-# Columns by feed: the payload's field of each, and how it is read.
 PAYLOADS: Mapping[str, Mapping[str, tuple[str, Reader]]] = {
     FEED_OF_TOPIC[USER_INFO]: {
         "user_id": ("user_id", integer),
@@ -74,6 +84,33 @@ PAYLOADS: Mapping[str, Mapping[str, tuple[str, Reader]]] = {
     },
     UNROUTED: {},
 }
+# What a field must be for its line to be read at once; a reader gives the same of it.
+TYPES: Mapping[Reader, Any] = {
+    integer: Integer | None,
+    number: float | None,
+    string: str | None,
+    text: str | None,
+    address: None,
+}
+
+
+def record_type(name: str, readers: Mapping[str, tuple[str, Reader]], **others: object) -> Any:
+    """Give a type of records with the fields of some columns, and others with their defaults."""
+    fields: list[tuple[str, Any, object]] = [
+        (field, TYPES[reader], None) for field, reader in readers.values()
+    ]
+    fields += [(field, type(default), default) for field, default in others.items()]
+    return msgspec.defstruct(name, fields, forbid_unknown_fields=True, gc=False)
+
+
+Envelope = record_type("Envelope", ENVELOPE, value=Raw(b"null"))
+PAYLOAD_TYPES = {feed: record_type(feed, readers) for feed, readers in PAYLOADS.items()}
+read_envelope = Decoder(Envelope).decode
+read_payload = {feed: Decoder(kind).decode for feed, kind in PAYLOAD_TYPES.items()}
+read_text = Decoder(str).decode
+read_any = Decoder().decode
+QUOTE = ord('"')
+NOT_READ = (msgspec.MsgspecError, ValueError, RecursionError)
 ENVELOPE_FIELDS = frozenset((*ENVELOPE, "value"))
 PAYLOAD_FIELDS = {
     feed: frozenset(name for name, _ in readers.values()) for feed, readers in PAYLOADS.items()
@@ -81,26 +118,61 @@ PAYLOAD_FIELDS = {
 
 
 class JsonRecord(NamedTuple):
-    """A line: its bronze table, what surrounds its payload, and the payload unless malformed."""
+    """A line: its bronze table, what surrounds its payload, and the payload unless malformed.
+
+    `rescued` has the fields that the table has no column for, by path, as JSON; None without any.
+    """
 
     feed: str
-    envelope: JsonObject
-    payload: JsonObject | None
+    envelope: Any
+    payload: Any
+    rescued: str | None
 
-    @property
-    def rescued(self) -> str | None:
-        """The fields that the table has no column for, by path, as JSON; None without any."""
-        payload, known = self.payload, PAYLOAD_FIELDS[self.feed]
-        if payload is None or (
-            ENVELOPE_FIELDS.issuperset(self.envelope)
-            and known.issuperset(payload)
-            and "address" not in payload
-        ):
-            return None
-        fields = unknown(self.envelope, ENVELOPE_FIELDS, "") | unknown(payload, known, "value.")
-        if "address" in known and isinstance(place := payload.get("address"), dict):
-            fields |= unknown(place, frozenset(ADDRESS), "value.address.")
-        return json.dumps(fields, ensure_ascii=False) if fields else None
+
+def json_record(line: bytes) -> JsonRecord:
+    """Read a line."""
+    try:
+        envelope = read_envelope(line)
+        feed = FEED_OF_TOPIC[envelope.topic]
+        value = envelope.value
+        if memoryview(value)[0] == QUOTE:
+            value = read_text(value)
+        return JsonRecord(feed, envelope, read_payload[feed](value), None)
+    except (KeyError, *NOT_READ):
+        return record_by_parts(line)
+
+
+def record_by_parts(line: bytes) -> JsonRecord:
+    """Read a line of which some field may be of another type, unknown or malformed."""
+    fields = json_object(line)
+    if fields is None:
+        return JsonRecord(UNROUTED, Envelope(), None, None)
+    envelope = Envelope(**read_fields(ENVELOPE, fields))
+    feed = FEED_OF_TOPIC.get(envelope.topic, UNROUTED)
+    value = fields.get("value")
+    payload = json_object(value) if type(value) is str else value
+    if feed == UNROUTED or type(payload) is not dict:
+        return JsonRecord(feed, envelope, None, None)
+    return JsonRecord(
+        feed,
+        envelope,
+        PAYLOAD_TYPES[feed](**read_fields(PAYLOADS[feed], payload)),
+        rescued(feed, fields, payload),
+    )
+
+
+def read_fields(readers: Mapping[str, tuple[str, Reader]], fields: JsonObject) -> dict[str, object]:
+    """Read the fields of some columns."""
+    return {name: read(fields.get(name)) for name, read in readers.values()}
+
+
+def rescued(feed: str, envelope: JsonObject, payload: JsonObject) -> str | None:
+    """Give the fields that the table has no column for, by path, as JSON; None without any."""
+    known = PAYLOAD_FIELDS[feed]
+    fields = unknown(envelope, ENVELOPE_FIELDS, "") | unknown(payload, known, "value.")
+    if "address" in known and isinstance(place := payload.get("address"), dict):
+        fields |= unknown(place, frozenset(ADDRESS), "value.address.")
+    return json.dumps(fields, ensure_ascii=False) if fields else None
 
 
 def unknown(fields: JsonObject, known: frozenset[str], prefix: str) -> dict[str, object]:
@@ -108,31 +180,17 @@ def unknown(fields: JsonObject, known: frozenset[str], prefix: str) -> dict[str,
     return {prefix + name: value for name, value in fields.items() if name not in known}
 
 
-def json_record(line: bytes) -> JsonRecord:
-    """Read a line."""
-    envelope = json_object(line)
-    if envelope is None:
-        return JsonRecord(UNROUTED, {}, None)
-    topic, value = envelope.get("topic"), envelope.get("value")
-    feed = FEED_OF_TOPIC.get(topic) if type(topic) is str else None
-    if feed is None:
-        return JsonRecord(UNROUTED, envelope, None)
-    if type(value) is str:
-        return JsonRecord(feed, envelope, json_object(value))
-    return JsonRecord(feed, envelope, value if type(value) is dict else None)
-
-
 def json_object(text: bytes | str) -> JsonObject | None:
     """Read a JSON object; None if the text is not one, or not UTF-8."""
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        value = read_any(text)
+    except NOT_READ:
         value = rare_json(text)
     return value if type(value) is dict else None
 
 
 def rare_json(text: bytes | str) -> object:
-    """Read what is JSON by the standard but not for orjson, such as 1e999 and half a surrogate.
+    """Read what is JSON by the standard but not for msgspec, such as 1e999 and half a surrogate.
 
     Gives None if it is no JSON; U+FFFD stands for what no text can hold.
     """

@@ -4,6 +4,9 @@ A checkpoint alone cannot tell that it was lost or is an old copy: it would land
 tables have, or take the numbers of batches that they have and so lose new ones. A position written
 before each batch tells, and then the stream reads all of its source again and leaves out what the
 tables have.
+
+A batch that was planned by an earlier run may have landed in part. It is repeated without what the
+tables have had since it began.
 """
 
 import json
@@ -19,6 +22,8 @@ from python_ingest.landing import written_whole
 class Position:
     """A stream's newest batch, and what it has to remember beyond its checkpoint.
 
+    `began` is when the batch was first begun, as ISO 8601. `appends` counts, by table, those since
+    it was last compacted.
     `left_out` has the files that could not be taken, by source: their `path` and the `reason`.
     `taken_later` has when those that were landed in the end had been modified, in milliseconds
     since 1970. `new_fields` are the unknown fields that have been reported.
@@ -27,10 +32,12 @@ class Position:
     file: Path
     query: str | None = None
     batch: int = -1
+    began: str = "1970-01-01T00:00:00+00:00"
     is_recovering: bool = False
     left_out: dict[str, dict[str, str]] = field(default_factory=dict)
     taken_later: dict[str, int] = field(default_factory=dict)
     new_fields: list[str] = field(default_factory=list)
+    appends: dict[str, int] = field(default_factory=dict)
 
     def save(self) -> None:
         """Write the position to disk, whole."""
@@ -59,12 +66,21 @@ def why_recover(position: Position, checkpoint: Path, has_rows: Callable[[], boo
         return "its checkpoint is gone"
     if json.loads((checkpoint / "metadata").read_text())["id"] != position.query:
         return "its checkpoint is another one than before"
-    batches = [file for file in (checkpoint / "offsets").glob("*") if file.name.isdigit()]
-    if any(file.stat().st_size == 0 for file in batches):
+    if any(file.stat().st_size == 0 for file in plans(checkpoint)):
         return "its checkpoint has an empty file"
-    if position.batch > max((int(file.name) for file in batches), default=-1):
+    if position.batch > newest_planned(checkpoint):
         return "its checkpoint is an older copy"
     return None
+
+
+def plans(checkpoint: Path) -> list[Path]:
+    """Give the files in which a stream has written what each batch is of."""
+    return [file for file in (checkpoint / "offsets").glob("*") if file.name.isdigit()]
+
+
+def newest_planned(checkpoint: Path) -> int:
+    """Give the number of the newest batch that a stream has begun; -1 without any."""
+    return max((int(file.name) for file in plans(checkpoint)), default=-1)
 
 
 def recover(position: Position, checkpoint: Path) -> None:

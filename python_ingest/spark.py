@@ -7,16 +7,20 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, cast
 
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from python_ingest.errors import FitnessError, JavaError
+from python_ingest.errors import BusyError, FitnessError, JavaError
 from python_ingest.settings import PROJECT, Settings, spark_conf
 
 LOG = PROJECT / "logs" / "spark.log"
+SECONDS_TO_DIE = 60.0
 JAVA_VERSIONS = (17, 21)
 JAVA_INSTALL = (
     "Install one: sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), "
@@ -110,3 +114,31 @@ def umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+@contextmanager
+def held_by_jvm(spark: SparkSession, settings: Settings) -> Iterator[None]:
+    """Let the JVM hold the lakehouse's lock of writers.
+
+    The JVM of a process that was killed outlives it for a moment, and may still commit. Raises
+    BusyError if it does so for long.
+    """
+    if settings.catalog:  # There, a run's JVM is gone before another run starts.
+        yield
+        return
+    jvm = cast(Any, spark)._jvm
+    file = jvm.java.io.RandomAccessFile(str(settings.lakehouse / ".writer.lock"), "rw")
+    try:
+        until = time.monotonic() + SECONDS_TO_DIE
+        while file.getChannel().tryLock() is None:
+            if time.monotonic() > until:
+                raise BusyError(
+                    "The Java process of an ingest that has ended is still at work on "
+                    f"{settings.lakehouse}: wait until it has finished, or stop it."
+                )
+            time.sleep(0.1)
+        yield
+    finally:
+        # Without a JVM there is no lock either.
+        with suppress(Py4JError, ConnectionError):
+            file.close()

@@ -17,7 +17,8 @@ from pyspark.sql.types import StructType
 from python_ingest.landing import BPM, USER_INFO, WORKOUT
 from python_ingest.settings import Settings
 
-LINEAGE = "_source_file string, _source_modified_at timestamp, _ingested_at timestamp"
+INGESTED_AT = "_ingested_at"
+LINEAGE = f"_source_file string, _source_modified_at timestamp, {INGESTED_AT} timestamp"
 BROKER = "key string, topic string, `partition` bigint, offset bigint, timestamp double"
 FEED_OF_TOPIC: Mapping[str, str] = {
     USER_INFO: "user_info_bz",
@@ -62,10 +63,12 @@ def table_columns(table: str) -> str:
 
 PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
-    "delta.autoOptimize.autoCompact": "true",
     # Nobody reads bronze by its values: statistics of them would only cost.
     "delta.dataSkippingNumIndexedCols": "0",
 }
+# Small files are compacted as they are written. Elsewhere housekeeping.py does that: open-source
+# Delta compacts at the first append of each process, however few files there are.
+ON_DATABRICKS = {"delta.autoOptimize.autoCompact": "true"}
 TABLES = (*CSV_COLUMNS, *JSON_COLUMNS)
 
 
@@ -88,35 +91,32 @@ def read_table(spark: SparkSession, settings: Settings, table: str) -> DataFrame
     return spark.read.format("delta").load(address(settings, table))
 
 
-def append(
-    rows: DataFrame, settings: Settings, table: str, transaction: tuple[str, int] | None
-) -> None:
-    """Append rows to a bronze table, unless it has the transaction already from before a crash.
-
-    A transaction is the id of a query and the number of its batch.
-    """
+def append(rows: DataFrame, settings: Settings, table: str) -> None:
+    """Append rows to a bronze table."""
     columns = schema(table_columns(table)).names
     # A table of an earlier release gets the columns that are new.
     writer = (
-        rows.withColumn("_ingested_at", F.current_timestamp())
+        rows.withColumn(INGESTED_AT, F.current_timestamp())
         .select(*columns)
         .write.format("delta")
         .mode("append")
         .option("mergeSchema", "true")
     )
-    if transaction is not None:
-        query, batch = transaction
-        writer = writer.option("txnAppId", query).option("txnVersion", batch)
     if settings.catalog:
         writer.saveAsTable(address(settings, table))
     else:
         writer.save(address(settings, table))
 
 
+def compact(spark: SparkSession, settings: Settings, table: str) -> None:
+    """Put the small files of a bronze table together; its change feed tells nothing of it."""
+    DeltaTable.forPath(spark, address(settings, table)).optimize().executeCompaction()
+
+
 def create_tables(spark: SparkSession, settings: Settings) -> set[str]:
     """Create the bronze tables that are not there yet; give their names.
 
-    They have a change feed for the models, and small files are compacted as they are written.
+    They have a change feed for the models.
     """
     return {table for table in TABLES if create_table(spark, settings, table)}
 
@@ -137,7 +137,8 @@ def create_table(spark: SparkSession, settings: Settings, table: str) -> bool:
         builder = builder.location(str(path))
     for field in schema(table_columns(table)):
         builder = builder.addColumn(field.name, field.dataType)
-    for name, value in PROPERTIES.items():
+    properties = PROPERTIES | (ON_DATABRICKS if settings.catalog else {})
+    for name, value in properties.items():
         builder = builder.property(name, value)
     builder.execute()
     return True

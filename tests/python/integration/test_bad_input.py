@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pyspark.sql import DataFrame
 
-from python_ingest import batches
+from python_ingest import packs
 from python_ingest.doctor import examine
 from python_ingest.housekeeping import path_of
 from python_ingest.ingest_log import newest
@@ -280,11 +281,11 @@ def test_a_file_that_changes_while_it_is_read_is_left_out_and_taken_once_it_is_s
     path = lake.settings.landing / JSON / "a.json"
     write(path, lines(READING))
     write(path.with_name("b.json"), lines(READING))
-    real = batches.figures_of
+    real = packs.figures_of
 
-    def meanwhile(rows: object) -> batches.RowFigures:
-        figures = real(rows)  # type: ignore[arg-type]
-        monkeypatch.setattr(batches, "figures_of", real)
+    def meanwhile(held: DataFrame) -> packs.Figures:
+        figures = real(held)
+        monkeypatch.setattr("python_ingest.batches.figures_of", real)
         if change == "grows":
             with path.open("ab") as file:
                 file.write(lines(READING))
@@ -292,7 +293,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_out_and_taken_once_it_is_s
             path.unlink()
         return figures
 
-    monkeypatch.setattr(batches, "figures_of", meanwhile)
+    monkeypatch.setattr("python_ingest.batches.figures_of", meanwhile)
     assert lake.ingest() == {HEART: 1}
     assert "a.json is left out: c" in caplog.text
     if change == "vanishes":

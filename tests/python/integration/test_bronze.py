@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from python_ingest.rows import json_rows
+from python_ingest.packs import packs_of_lines, rows_of
+from python_ingest.tables import JSON_COLUMNS
 from tests.python.lake import Lake
 
 READING = '{"device_id":11,"time":1.5,"heartrate":60}'
@@ -79,7 +80,12 @@ def rows(warm_lake: Lake) -> dict[str, dict[str, Any]]:
         [(line, "file", now) for line in LINES],
         "_raw string, _source_file string, _source_modified_at timestamp",
     )
-    return {row["_raw"]: row.asDict(recursive=True) for row in json_rows(lines).collect()}
+    packs = packs_of_lines(lines)
+    return {
+        row["_raw"]: {"feed": table} | row.asDict(recursive=True)
+        for table in JSON_COLUMNS
+        for row in rows_of(packs, table).collect()
+    }
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame
 
-from python_ingest import batches, housekeeping, sources
+from python_ingest import batches, housekeeping, packs, sources
 from python_ingest.errors import BusyError, IngestError
 from python_ingest.ingest import ingest
 from python_ingest.lock import only_one
@@ -151,15 +151,15 @@ def land_two_files_of_which_one_grows(lake: Lake, monkeypatch: pytest.MonkeyPatc
     lines = '{"topic":"bpm","value":{}}\n{"topic":"workout","value":{}}\n'
     (feed / "grows.json").write_text(lines)
     (feed / "stays.json").write_text(lines)
-    real = batches.figures_of
+    real = packs.figures_of
 
-    def grow(rows: DataFrame) -> batches.RowFigures:
-        figures = real(rows)
-        monkeypatch.setattr(batches, "figures_of", real)
+    def grow(held: DataFrame) -> packs.Figures:
+        figures = real(held)
+        monkeypatch.setattr("python_ingest.batches.figures_of", real)
         (feed / "grows.json").write_text(lines + '{"topic":"bpm","new":1,"value":{}}\n')
         return figures
 
-    monkeypatch.setattr(batches, "figures_of", grow)
+    monkeypatch.setattr("python_ingest.batches.figures_of", grow)
 
 
 def test_auto_loaders_options_and_the_same_writer_land_the_same_lines(
@@ -177,20 +177,18 @@ def test_auto_loaders_options_and_the_same_writer_land_the_same_lines(
 def test_many_small_batches_leave_few_files_and_a_list_that_can_be_read(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Delta compacts the table's files, and Spark the stream's list of files, here at every 10."""
+    """The table's files are compacted after 10 appends here, Spark's list of files at every 10."""
     monkeypatch.setattr(sources, "BYTES_PER_BATCH", 1)
-    lake.spark.conf.set("spark.databricks.delta.autoCompact.minNumFiles", "10")
+    monkeypatch.setattr(housekeeping, "MANY_APPENDS", 10)
     feed = lake.settings.landing / "kafka_multiplex_bz"
     feed.mkdir(parents=True)
     for number in range(12):
         (feed / f"{number}.json").write_text('{"topic":"bpm","value":{}}\n')
-    try:
-        assert lake.ingest() == {HEART: 12}
-    finally:
-        lake.spark.conf.unset("spark.databricks.delta.autoCompact.minNumFiles")
+    assert lake.ingest() == {HEART: 12}
+    assert lake.ingest() == {}
     table = lake.spark.read.format("delta").load(str(lake.settings.lakehouse / "bronze" / HEART))
     assert table.count() == 12
-    assert len(table.inputFiles()) <= 3
+    assert len(table.inputFiles()) == 1
     checkpoint = lake.settings.checkpoints / "kafka_multiplex_bz"
     assert list(checkpoint.glob("sources/0/*.compact"))
     files = housekeeping.listed(checkpoint)

@@ -5,8 +5,17 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from python_ingest.json_records import PAYLOADS, json_object, json_record
+from python_ingest.json_records import (
+    ENVELOPE,
+    PAYLOADS,
+    JsonRecord,
+    json_object,
+    json_record,
+    record_by_parts,
+)
 from python_ingest.tables import UNROUTED
 
 
@@ -119,11 +128,8 @@ def test_what_is_json_by_the_standard_is_read(text: bytes, value: dict[str, Any]
 def test_the_payload_is_an_object_or_its_text() -> None:
     for value in ('{"device_id":1}', json.dumps('{"device_id":1}')):
         record = json_record(f'{{"topic":"bpm","value":{value}}}'.encode())
-        assert (record.feed, record.payload, record.rescued) == (
-            "heart_rate_bz",
-            {"device_id": 1},
-            None,
-        )
+        assert (record.feed, record.rescued) == ("heart_rate_bz", None)
+        assert (record.payload.device_id, record.payload.time) == (1, None)
 
 
 @pytest.mark.parametrize("line", [b"x", b"[]", b"{}", b'{"topic":["bpm"]}', b'{"topic":"BPM"}'])
@@ -135,3 +141,41 @@ def test_a_line_of_no_topic_is_unrouted(line: bytes) -> None:
 def test_unknown_fields_are_kept_by_their_paths() -> None:
     line = b'{"topic":"user_info","v":2,"value":{"user_id":1,"team":"A","address":{"lat":47.1}}}'
     assert json_record(line).rescued == '{"v": 2, "value.team": "A", "value.address.lat": 47.1}'
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text("7aö\"\\😀\x01", max_size=5),
+    st.sampled_from(["bpm", "workout", "user_info", [], {}]),
+)
+FIELDS = ["device_id", "time", "heartrate", "user_id", "timestamp", "action", "address", "new"]
+PAYLOADS_SENT = st.dictionaries(st.sampled_from(FIELDS), VALUES)
+LINES = st.fixed_dictionaries(
+    {"topic": st.sampled_from(["bpm", "workout", "user_info", "x"])},
+    optional={
+        "value": PAYLOADS_SENT | PAYLOADS_SENT.map(json.dumps) | VALUES,
+        "key": VALUES,
+        "partition": VALUES,
+        "offset": VALUES,
+        "timestamp": VALUES,
+        "new": VALUES,
+    },
+).map(lambda fields: json.dumps(fields, ensure_ascii=False).encode())
+
+
+@given(LINES)
+@example(b'{"topic":"bpm","value":"{\\"time\\":\xff}"}')
+@example(b'{"topic":"bpm","value":{"time":-0,"time":9007199254740993}} ')
+@example(b'{"topic":"bpm","value":{"device_id":9223372036854775808}}')
+@example(b'{"topic":"bpm","value":"{\\"time\\":1,}"}')
+@example(b'{"topic":"bpm","value":{"time":1}')
+def test_a_line_that_is_read_at_once_gives_what_its_parts_give(line: bytes) -> None:
+    assert columns(json_record(line)) == columns(record_by_parts(line))
+
+
+def columns(record: JsonRecord) -> tuple[object, ...]:
+    envelope = [getattr(record.envelope, field) for field, _ in ENVELOPE.values()]
+    return record.feed, envelope, record.payload, record.rescued
