@@ -1,19 +1,17 @@
 """What keeps a stream fit for years: files cleaned away, lists cut, tables compacted.
 
-Spark's file stream notes each file that it has found in a log of its checkpoint, for ever. Auto
-Loader keeps a list of its own, and cleans by itself.
+Spark's file stream keeps a list of all files that it has found, for ever. Auto Loader keeps a list
+of its own, and cleans by itself.
 """
 
-import json
 import logging
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from pyspark.sql import SparkSession
 
+from python_ingest.file_list import listed, path_of
 from python_ingest.landed_files import CHANGED_SINCE
 from python_ingest.positions import Position
 from python_ingest.settings import Settings
@@ -25,44 +23,6 @@ log = logging.getLogger(__name__)
 LONG_LIST = 100_000
 # A table is compacted after so many appends, each of which leaves a few files.
 MANY_APPENDS = 50
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A file of a stream's list: when it had been modified (milliseconds since 1970), if landed."""
-
-    modified: int
-    is_landed: bool
-
-
-def listed(checkpoint: Path) -> dict[str, Listed]:
-    """Give the files that Spark's file stream has found, by source."""
-    batches = {}
-    for file in (checkpoint / "sources" / "0").glob("[0-9]*"):
-        batches[int(file.name.split(".")[0])] = file
-    compacted = max((n for n, file in batches.items() if file.suffix == ".compact"), default=0)
-    last = newest_landed(checkpoint)
-    found = {}
-    for number in sorted(n for n in batches if n >= compacted):
-        for line in batches[number].read_text(encoding="utf-8").splitlines()[1:]:
-            entry = json.loads(line)
-            source = entry["path"].replace("file:///", "file:/", 1)
-            found[source] = Listed(entry["timestamp"], entry["batchId"] <= last)
-    return found
-
-
-def newest_landed(checkpoint: Path) -> int:
-    """Give the number, in the stream's list, of the newest batch that has landed."""
-    landed = [int(f.name) for f in (checkpoint / "commits").glob("*") if f.name.isdigit()]
-    if not landed:
-        return -1
-    offset = (checkpoint / "offsets" / str(max(landed))).read_text().splitlines()[-1]
-    return int(json.loads(offset)["logOffset"])
-
-
-def path_of(source: str) -> Path:
-    """Give the path of a local file by its source."""
-    return Path(unquote(urlsplit(source).path))
 
 
 def keep_house(settings: Settings, checkpoint: Path, position: Position) -> bool:

@@ -22,6 +22,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from python_ingest import sources
 from python_ingest.batches import BatchWriter, FileWriter, Teller
 from python_ingest.errors import IngestError
+from python_ingest.file_list import has_news
 from python_ingest.housekeeping import compact_tables, keep_house
 from python_ingest.landed_files import contents_of, lines_of
 from python_ingest.landing import MULTIPLEX
@@ -49,6 +50,7 @@ class Stream:
     checkpoint: Path
     frame: Callable[[], DataFrame]
     writer: BatchWriter
+    may_have_news: Callable[[], bool] = lambda: True
 
     def start(self, **trigger: Any) -> StreamingQuery:
         """Start reading."""
@@ -174,6 +176,13 @@ def file_stream(
     reader = (
         sources.auto_loader(settings, checkpoint) if settings.catalog else sources.spark_files()
     )
+    position = read_position(settings.positions / f"{feed}.json")
+
+    def may_have_news() -> bool:
+        # Auto Loader keeps its list to itself.
+        is_known = settings.catalog is None and not position.is_recovering
+        return not is_known or has_news(folder, checkpoint)
+
     return Stream(
         feed,
         checkpoint,
@@ -184,11 +193,12 @@ def file_stream(
             feed,
             (feed,) if is_csv else tuple(JSON_COLUMNS),
             ("_source_file",),
-            read_position(settings.positions / f"{feed}.json"),
+            position,
             tell,
             landed,
             parse,
         ),
+        may_have_news,
     )
 
 
@@ -216,6 +226,7 @@ def kafka_stream(
 
 def catch_up(streams: Sequence[Stream]) -> None:
     """Land all that is there now; raises IngestError if a stream could not."""
+    streams = [stream for stream in streams if stream.may_have_news()]
     queries = [stream.start(availableNow=True) for stream in streams]
     errors = [failure(*pair) for pair in zip(streams, queries, strict=True)]
     for stream, query, error in zip(streams, queries, errors, strict=True):

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 
 from python_ingest import packs
 from python_ingest.doctor import examine
-from python_ingest.housekeeping import path_of
+from python_ingest.file_list import path_of
 from python_ingest.ingest_log import newest
 from python_ingest.tables import TABLES
 from tests.python.lake import Lake

@@ -2,19 +2,23 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from pyspark.sql import DataFrame
+from pyspark.sql.streaming.query import StreamingQuery
 
-from python_ingest import batches, housekeeping, packs, sources
+from python_ingest import batches, file_list, housekeeping, packs, sources
 from python_ingest.errors import BusyError, IngestError
-from python_ingest.ingest import ingest
+from python_ingest.ingest import Stream, ingest
 from python_ingest.lock import only_one
 from python_ingest.tables import append
 from tests.python.lake import Lake, bronze_lines, land, landed_lines
@@ -101,6 +105,23 @@ def test_a_recovery_that_was_cut_short_is_gone_on_with(
     with disk_full_after(2, monkeypatch), pytest.raises(IngestError, match="No space left"):
         lake.ingest()
     lake.ingest()
+    assert bronze_lines(lake) == landed_lines(lake.settings.landing)
+
+
+def test_a_batch_that_was_cut_short_is_repeated_without_what_has_landed(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also if its position is an old copy, which does not know of it."""
+    land(lake, 1)
+    lake.ingest()
+    shutil.copytree(lake.settings.positions, lake.settings.lakehouse / "copy")
+    land(lake, 2)
+    with disk_full_after(2, monkeypatch), pytest.raises(IngestError, match="No space left"):
+        lake.ingest()
+    shutil.rmtree(lake.settings.positions)
+    shutil.move(lake.settings.lakehouse / "copy", lake.settings.positions)
+    lake.ingest()
+    assert "is read again" not in caplog.text
     assert bronze_lines(lake) == landed_lines(lake.settings.landing)
 
 
@@ -191,9 +212,30 @@ def test_many_small_batches_leave_few_files_and_a_list_that_can_be_read(
     assert len(table.inputFiles()) == 1
     checkpoint = lake.settings.checkpoints / "kafka_multiplex_bz"
     assert list(checkpoint.glob("sources/0/*.compact"))
-    files = housekeeping.listed(checkpoint)
-    assert {housekeeping.path_of(source) for source in files} == {*feed.iterdir()}
+    files = file_list.listed(checkpoint)
+    assert {file_list.path_of(source) for source in files} == {*feed.iterdir()}
     assert all(file.is_landed for file in files.values())
+
+
+def test_no_stream_is_started_without_news(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    start = Stream.start
+
+    def noted(stream: Stream, **trigger: object) -> StreamingQuery:
+        started.append(stream.name)
+        return start(stream, **trigger)
+
+    monkeypatch.setattr(Stream, "start", noted)
+    feed = lake.settings.landing / "kafka_multiplex_bz"
+    (feed / "sub folder").mkdir(parents=True)
+    (feed / "a%20 b.json").write_text('{"topic":"bpm","value":{}}\n')
+    assert lake.ingest() == {HEART: 1}
+    (feed / "_hidden.json").write_text('{"topic":"bpm","value":{}}\n')
+    assert lake.ingest() == {}
+    assert started == [feed.name]
+    (feed / "sub folder" / "a.json").write_text('{"topic":"bpm","value":{}}\n')
+    assert lake.ingest() == {HEART: 1}
+    assert started == [feed.name] * 2
 
 
 def test_old_files_land_too(lake: Lake) -> None:
@@ -210,6 +252,25 @@ def test_old_files_land_too(lake: Lake) -> None:
 def test_a_second_ingest_is_refused(lake: Lake) -> None:
     with only_one(lake.settings.lakehouse, "ingest"), pytest.raises(BusyError, match="Another"):
         lake.ingest()
+
+
+def test_an_ingest_waits_for_a_jvm_that_outlives_its_killed_process(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("python_ingest.spark.SECONDS_TO_DIE", 0.3)
+    lake.settings.lakehouse.mkdir(parents=True, exist_ok=True)
+    # Java's locks are those of lockf. Another process, for they are not held against their own.
+    hold = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, 2); print(); input()"
+    command = [sys.executable, "-c", hold, str(lake.settings.lakehouse / ".writer.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as jvm:  # noqa: S603
+        assert jvm.stdout is not None
+        jvm.stdout.readline()
+        with pytest.raises(BusyError, match="still at work"):
+            lake.ingest()
+        monkeypatch.setattr("python_ingest.spark.SECONDS_TO_DIE", 60)
+        Timer(1, jvm.kill).start()
+        assert lake.ingest() == {}
+        assert jvm.poll() is not None
 
 
 @pytest.mark.parametrize("keep", [True, pytest.param(False, marks=pytest.mark.slow)])
@@ -250,10 +311,10 @@ def test_a_long_list_of_files_that_are_gone_is_begun_anew(
         file.unlink()
     monkeypatch.setattr(housekeeping, "LONG_LIST", 1)
     checkpoint = lake.settings.checkpoints / "kafka_multiplex_bz"
-    assert len(housekeeping.listed(checkpoint)) == 3
+    assert len(file_list.listed(checkpoint)) == 3
     lake.ingest()
     assert "grown long" in caplog.text
-    assert len(housekeeping.listed(checkpoint)) < 2
+    assert len(file_list.listed(checkpoint)) < 2
     land(lake, 2)
     lake.ingest()
     lines += Counter(

@@ -148,7 +148,7 @@ VALUES = st.one_of(
     st.booleans(),
     st.integers(-(2**70), 2**70),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.text("7aö\"\\😀\x01", max_size=5),
+    st.text('7aö"\\😀\x01', max_size=5),
     st.sampled_from(["bpm", "workout", "user_info", [], {}]),
 )
 FIELDS = ["device_id", "time", "heartrate", "user_id", "timestamp", "action", "address", "new"]

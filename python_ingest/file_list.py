@@ -1,0 +1,77 @@
+"""The files that Spark's file stream has found, which it notes in a log of its checkpoint."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from python_ingest.positions import newest_planned
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file of a stream's list: when it had been modified (milliseconds since 1970), if landed."""
+
+    modified: int
+    is_landed: bool
+
+
+def listed(checkpoint: Path) -> dict[str, Listed]:
+    """Give the files that Spark's file stream has found, by source."""
+    batches = {}
+    for file in (checkpoint / "sources" / "0").glob("[0-9]*"):
+        batches[int(file.name.split(".")[0])] = file
+    compacted = max((n for n, file in batches.items() if file.suffix == ".compact"), default=0)
+    last = newest_landed(checkpoint)
+    found = {}
+    for number in sorted(n for n in batches if n >= compacted):
+        for line in batches[number].read_text(encoding="utf-8").splitlines()[1:]:
+            entry = json.loads(line)
+            source = entry["path"].replace("file:///", "file:/", 1)
+            found[source] = Listed(entry["timestamp"], entry["batchId"] <= last)
+    return found
+
+
+def newest_landed(checkpoint: Path) -> int:
+    """Give the number, in the stream's list, of the newest batch that has landed."""
+    batch = newest_committed(checkpoint)
+    if batch < 0:
+        return -1
+    offset = (checkpoint / "offsets" / str(batch)).read_text().splitlines()[-1]
+    return int(json.loads(offset)["logOffset"])
+
+
+def newest_committed(checkpoint: Path) -> int:
+    """Give the number of the newest batch that is done; -1 without any."""
+    files = (checkpoint / "commits").glob("*")
+    return max((int(file.name) for file in files if file.name.isdigit()), default=-1)
+
+
+def has_news(folder: Path, checkpoint: Path) -> bool:
+    """Tell whether a folder has files that have not landed; starting a stream to see takes longer.
+
+    When in doubt there are.
+    """
+    if newest_committed(checkpoint) != newest_planned(checkpoint):
+        return True
+    found = {str(path_of(source)) for source in listed(checkpoint)}
+    return any(path not in found for path in visible_files(folder))
+
+
+def visible_files(folder: Path) -> Iterator[str]:
+    """Give the paths of the files that Spark does not pass over for their names."""
+    for here, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        yield from (f"{here}/{name}" for name in files if not is_hidden(name))
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether Spark passes over a name."""
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+
+
+def path_of(source: str) -> Path:
+    """Give the path of a local file by its source."""
+    return Path(unquote(urlsplit(source).path))
