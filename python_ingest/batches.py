@@ -2,13 +2,15 @@
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
+from threading import Lock
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
@@ -54,7 +56,7 @@ class BatchWriter:
 
     `tables` are those that the stream writes to, `identity` the columns that tell whether a
     table has a row. `planned` is the newest batch of earlier runs, `error` what the last batch
-    raised.
+    raised, `at_work` is held while a batch is landed, which may take longer than its stream lives.
     """
 
     spark: SparkSession
@@ -67,20 +69,22 @@ class BatchWriter:
     landed: Counter[str]
     planned: int = field(default=-1, init=False)
     error: Exception | None = field(default=None, init=False)
+    at_work: Lock = field(default_factory=Lock, init=False)
 
     def __call__(self, frame: DataFrame, batch: int) -> None:
         """Land a batch, remembering what goes wrong: Spark passes on its text only."""
-        try:
-            if batch > self.planned:
-                self.position.began = datetime.now(UTC).isoformat()
-            query = self.spark.sparkContext.getLocalProperty("sql.streaming.queryId")
-            self.position.query, self.position.batch = query, batch
-            # Before any append: see positions.py.
-            self.position.save()
-            self.land(frame, Attempt(batch, self.may_have_landed_since(batch)))
-        except Exception as error:
-            self.error = error
-            raise
+        with self.at_work:
+            try:
+                if batch > self.planned:
+                    self.position.began = datetime.now(UTC).isoformat()
+                query = self.spark.sparkContext.getLocalProperty("sql.streaming.queryId")
+                self.position.query, self.position.batch = query, batch
+                # Before any append: see positions.py.
+                self.position.save()
+                self.land(frame, Attempt(batch, self.may_have_landed_since(batch)))
+            except Exception as error:
+                self.error = error
+                raise
 
     def may_have_landed_since(self, batch: int) -> datetime | None:
         """Say since when rows of a batch may have landed in an attempt before; None if it is new.
@@ -107,7 +111,8 @@ class BatchWriter:
     ) -> None:
         """Append what packs hold and no attempt has landed before; note the figures."""
         new_fields = self.report_new_fields(figures.unknown_fields)
-        for table in sorted(figures.rows):
+
+        def write_table(table: str) -> None:
             rows = rows_of(packs, table)
             if attempt.since is not None:
                 rows = self.not_in_table(rows, table, attempt.since)
@@ -117,6 +122,10 @@ class BatchWriter:
             if figures.rows[table]:
                 append(rows, self.settings, table)
                 self.position.appends[table] = self.position.appends.get(table, 0) + 1
+
+        # A commit is mostly waiting.
+        with ThreadPoolExecutor() as pool:
+            deque(pool.map(write_table, [*figures.rows]), maxlen=0)
         self.landed.update(+figures.rows)
         note = BatchFigures(
             stream=self.stream,

@@ -247,17 +247,20 @@ def follow(streams: Sequence[Stream], interval: timedelta, stop: Event) -> None:
             if stop.wait(0.2):
                 break
     finally:
-        for query in queries:
-            finish(query)
+        for stream, query in zip(streams, queries, strict=True):
+            finish(stream, query)
     raise_worst([failure(*pair) for pair in zip(streams, queries, strict=True)])
 
 
-def finish(query: StreamingQuery) -> None:
+def finish(stream: Stream, query: StreamingQuery) -> None:
     """Stop a query between two batches if that comes soon; a batch cut short is repeated later."""
     until = time.monotonic() + SECONDS_TO_FINISH
     while query.isActive and query.status["isTriggerActive"] and time.monotonic() < until:
         time.sleep(0.05)
     query.stop()
+    # Its batch must not go on beside a repetition.
+    with stream.writer.at_work:
+        pass
 
 
 def failure(stream: Stream, query: StreamingQuery) -> IngestError | None:

@@ -6,6 +6,7 @@ Catalog.
 
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -118,7 +119,10 @@ def create_tables(spark: SparkSession, settings: Settings) -> set[str]:
 
     They have a change feed for the models.
     """
-    return {table for table in TABLES if create_table(spark, settings, table)}
+    # Each is mostly waiting.
+    with ThreadPoolExecutor() as pool:
+        created = pool.map(lambda table: create_table(spark, settings, table), TABLES)
+    return {table for table, is_new in zip(TABLES, created, strict=True) if is_new}
 
 
 def create_table(spark: SparkSession, settings: Settings, table: str) -> bool:
