@@ -15,6 +15,7 @@ from threading import Lock
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+from pyspark.util import inheritable_thread_target
 
 from python_ingest import ingest_log
 from python_ingest.ingest_log import BatchFigures
@@ -34,7 +35,7 @@ from python_ingest.tables import INGESTED_AT, UNROUTED, append, read_table
 log = logging.getLogger(__name__)
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
-CLOCKS_DIFFER = timedelta(days=1)
+MOST_A_CLOCK_IS_SET_BACK = timedelta(days=1)
 Teller = Callable[[BatchFigures], None]
 
 
@@ -75,8 +76,9 @@ class BatchWriter:
         """Land a batch, remembering what goes wrong: Spark passes on its text only."""
         with self.at_work:
             try:
-                if batch > self.planned:
-                    self.position.began = datetime.now(UTC).isoformat()
+                now = datetime.now(UTC).isoformat(timespec="microseconds")
+                is_new = batch > self.planned
+                self.position.began = now if is_new else min(self.position.began, now)
                 query = self.spark.sparkContext.getLocalProperty("sql.streaming.queryId")
                 self.position.query, self.position.batch = query, batch
                 # Before any append: see positions.py.
@@ -94,7 +96,7 @@ class BatchWriter:
         if self.position.is_recovering:
             return EVER
         if batch <= self.planned:
-            return datetime.fromisoformat(self.position.began) - CLOCKS_DIFFER
+            return datetime.fromisoformat(self.position.began) - MOST_A_CLOCK_IS_SET_BACK
         return None
 
     def land(self, frame: DataFrame, attempt: Attempt) -> None:
@@ -125,7 +127,7 @@ class BatchWriter:
 
         # A commit is mostly waiting.
         with ThreadPoolExecutor() as pool:
-            deque(pool.map(write_table, [*figures.rows]), maxlen=0)
+            deque(pool.map(inheritable_thread_target(write_table), [*figures.rows]), maxlen=0)
         self.landed.update(+figures.rows)
         note = BatchFigures(
             stream=self.stream,
@@ -241,7 +243,7 @@ class FileWriter(BatchWriter):
                 continue
             try:
                 file = look_at(Path(entry["path"]), source)
-            except OSError:
+            except FileNotFoundError:
                 log.warning("%s, which was left out, is gone.", entry["path"])
                 del left_out[source]
                 self.position.save()

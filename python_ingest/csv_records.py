@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
-NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+# ASCII and of no more digits than int reads.
+INTEGER = re.compile(r"\s*([+-]?)0*([0-9]{1,20})\s*", re.ASCII)
+NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
 MOST_LINES_OF_A_RECORD = 100
 
 
@@ -85,9 +86,10 @@ def split_records(text: str) -> Iterator[tuple[list[str] | None, str]]:
 
 def integer(text: str | None) -> int | None:
     """Read a 64-bit integer; None if it is not one."""
-    if text is None or not INTEGER.fullmatch(text):
+    found = INTEGER.fullmatch(text or "")
+    if found is None:
         return None
-    value = int(text)
+    value = int(found[1] + found[2])
     return value if -(2**63) <= value < 2**63 else None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from python_ingest.positions import newest_planned
+from python_ingest.positions import newest_committed, newest_planned
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,6 @@ def newest_landed(checkpoint: Path) -> int:
     return int(json.loads(offset)["logOffset"])
 
 
-def newest_committed(checkpoint: Path) -> int:
-    """Give the number of the newest batch that is done; -1 without any."""
-    files = (checkpoint / "commits").glob("*")
-    return max((int(file.name) for file in files if file.name.isdigit()), default=-1)
-
-
 def has_news(folder: Path, checkpoint: Path) -> bool:
     """Tell whether a folder has files that have not landed; starting a stream to see takes longer.
 
@@ -56,20 +50,27 @@ def has_news(folder: Path, checkpoint: Path) -> bool:
     """
     if newest_committed(checkpoint) != newest_planned(checkpoint):
         return True
-    found = {str(path_of(source)) for source in listed(checkpoint)}
-    return any(path not in found for path in visible_files(folder))
+    landed = {str(path_of(source)) for source, file in listed(checkpoint).items() if file.is_landed}
+    return any(path not in landed for path in visible_files(folder))
 
 
 def visible_files(folder: Path) -> Iterator[str]:
     """Give the paths of the files that Spark does not pass over for their names."""
-    for here, folders, files in os.walk(folder, followlinks=True):
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for here, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
         folders[:] = [name for name in folders if not is_hidden(name)]
         yield from (f"{here}/{name}" for name in files if not is_hidden(name))
 
 
 def is_hidden(name: str) -> bool:
     """Tell whether Spark passes over a name."""
-    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+    if name.startswith(("_metadata", "_common_metadata")):
+        return False
+    is_private = name.startswith("_") and "=" not in name
+    return is_private or name.startswith(".") or name.endswith("._COPYING_")
 
 
 def path_of(source: str) -> Path:

@@ -49,7 +49,10 @@ def keep_house(settings: Settings, checkpoint: Path, position: Position) -> bool
             position.save()
         # A file that is renamed into the folder changes its ctime, not its mtime.
         elif time.time() - now.st_ctime > age(settings):
-            clean(settings, path)
+            try:
+                clean(settings, path)
+            except OSError as error:
+                log.warning("%s cannot be cleaned away: %s.", path, error.strerror)
     return len(files) > LONG_LIST and gone > len(files) / 2
 
 

@@ -7,7 +7,8 @@ what the tables have of it: positions.py tells which may be such a batch, batche
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from py4j.protocol import Py4JJavaError, Py4JNetworkError
 from pyspark.errors import AnalysisException, PySparkException, StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 from pyspark.sql.streaming.query import StreamingQuery
 
 from python_ingest import sources
@@ -31,7 +33,13 @@ from python_ingest.packs import packs_of_files, packs_of_lines
 from python_ingest.positions import newest_planned, read_position, recover, why_recover
 from python_ingest.settings import Settings
 from python_ingest.spark import LOG, held_by_jvm
-from python_ingest.tables import CSV_COLUMNS, JSON_COLUMNS, create_tables, read_table
+from python_ingest.tables import (
+    CSV_COLUMNS,
+    JSON_COLUMNS,
+    create_tables,
+    missing_tables,
+    read_table,
+)
 
 log = logging.getLogger(__name__)
 
@@ -112,14 +120,17 @@ def prepare(
     spark: SparkSession, settings: Settings, tell: Teller, landed: Counter[str]
 ) -> list[Stream]:
     """Make the streams ready to start: tables, positions, and what was left out tried again."""
-    created = create_tables(spark, settings)
+    missing = missing_tables(spark, settings)
     streams = [
         file_stream(spark, settings, feed, tell, landed) for feed in (MULTIPLEX, *CSV_COLUMNS)
     ]
     if settings.kafka:
         streams.append(kafka_stream(spark, settings, tell, landed))
+    # Before the tables are there again, and with them nothing tells any more that they were gone.
     for stream in streams:
-        begin_anew(stream, why_anew(stream, created))
+        begin_anew(stream, why_anew(stream, missing))
+    create_tables(spark, settings, missing)
+    for stream in streams:
         if settings.catalog is None:
             compact_tables(spark, settings, stream.writer.position)
         if isinstance(stream.writer, FileWriter):
@@ -132,18 +143,21 @@ def prepare(
     return streams
 
 
-def why_anew(stream: Stream, created: set[str]) -> str | None:
-    """Say why a stream cannot go on from its checkpoint; None if it can. `created`: new tables."""
+def why_anew(stream: Stream, missing: Collection[str]) -> str | None:
+    """Say why a stream cannot go on from its checkpoint; None if it can. `missing`: its tables."""
     writer = stream.writer
-    if writer.position.query and created & {*writer.tables}:
-        return "a table of it was gone"
+    if writer.position.query and {*missing} & {*writer.tables}:
+        return "a table of it is gone"
+    is_own = F.col("_source_file").startswith(sources.KAFKA_SOURCE)
+    if stream.name != KAFKA:
+        is_own = ~is_own
     return why_recover(
         writer.position,
         stream.checkpoint,
         lambda: any(
-            not read_table(writer.spark, writer.settings, table).isEmpty()
+            not read_table(writer.spark, writer.settings, table).where(is_own).isEmpty()
             for table in writer.tables
-            if table not in created
+            if table not in missing
         ),
     )
 
@@ -164,8 +178,15 @@ def file_stream(
 ) -> Stream:
     """Give the stream of a landing folder."""
     folder = settings.landing / feed
-    folder.mkdir(parents=True, exist_ok=True)
     checkpoint = settings.checkpoints / feed
+    position = read_position(settings.positions / f"{feed}.json")
+    if position.query is not None and not folder.exists():
+        # Its files would be taken for gone.
+        raise IngestError(
+            f"{folder}, from which files have landed, is gone: mount it or make it again.",
+            is_permanent=False,
+        )
+    folder.mkdir(parents=True, exist_ok=True)
     is_csv = feed in CSV_COLUMNS
 
     def parse(paths: Sequence[str]) -> DataFrame:
@@ -176,7 +197,6 @@ def file_stream(
     reader = (
         sources.auto_loader(settings, checkpoint) if settings.catalog else sources.spark_files()
     )
-    position = read_position(settings.positions / f"{feed}.json")
 
     def may_have_news() -> bool:
         # Auto Loader keeps its list to itself.
@@ -227,8 +247,8 @@ def kafka_stream(
 def catch_up(streams: Sequence[Stream]) -> None:
     """Land all that is there now; raises IngestError if a stream could not."""
     streams = [stream for stream in streams if stream.may_have_news()]
-    queries = [stream.start(availableNow=True) for stream in streams]
-    errors = [failure(*pair) for pair in zip(streams, queries, strict=True)]
+    with running(streams, availableNow=True) as queries:
+        errors = [failure(*pair) for pair in zip(streams, queries, strict=True)]
     for stream, query, error in zip(streams, queries, errors, strict=True):
         position = stream.writer.position
         if error is None and (position.is_recovering or position.query is None):
@@ -240,21 +260,29 @@ def catch_up(streams: Sequence[Stream]) -> None:
 def follow(streams: Sequence[Stream], interval: timedelta, stop: Event) -> None:
     """Land what is new every `interval` until stopped, or for the time between housekeepings."""
     until = time.monotonic() + HOUSEKEEPING
-    trigger = f"{interval.total_seconds()} seconds"
-    queries = [stream.start(processingTime=trigger) for stream in streams]
-    try:
+    with running(streams, processingTime=f"{interval.total_seconds()} seconds") as queries:
         while time.monotonic() < until and all(query.isActive for query in queries):
             if stop.wait(0.2):
                 break
-    finally:
-        for stream, query in zip(streams, queries, strict=True):
-            finish(stream, query)
     raise_worst([failure(*pair) for pair in zip(streams, queries, strict=True)])
 
 
-def finish(stream: Stream, query: StreamingQuery) -> None:
+@contextmanager
+def running(streams: Sequence[Stream], **trigger: Any) -> Iterator[list[StreamingQuery]]:
+    """Start streams, and leave none at work in the end."""
+    queries: list[StreamingQuery] = []
+    try:
+        for stream in streams:
+            queries.append(stream.start(**trigger))
+        yield queries
+    finally:
+        until = time.monotonic() + SECONDS_TO_FINISH
+        for stream, query in zip(streams, queries, strict=False):
+            finish(stream, query, until)
+
+
+def finish(stream: Stream, query: StreamingQuery, until: float) -> None:
     """Stop a query between two batches if that comes soon; a batch cut short is repeated later."""
-    until = time.monotonic() + SECONDS_TO_FINISH
     while query.isActive and query.status["isTriggerActive"] and time.monotonic() < until:
         time.sleep(0.05)
     query.stop()

@@ -139,7 +139,11 @@ def json_record(line: bytes) -> JsonRecord:
             value = read_text(value)
         return JsonRecord(feed, envelope, read_payload[feed](value), None)
     except (KeyError, *NOT_READ):
+        pass
+    try:
         return record_by_parts(line)
+    except NOT_READ:  # Nested so deeply that it is read but not written again.
+        return JsonRecord(UNROUTED, Envelope(), None, None)
 
 
 def record_by_parts(line: bytes) -> JsonRecord:

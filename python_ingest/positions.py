@@ -50,7 +50,8 @@ def read_position(file: Path) -> Position:
     """Give the position in a file, or that of a stream which has not begun."""
     if not file.exists():
         return Position(file)
-    return Position(file, **json.loads(file.read_text()))
+    # An empty file, which a crash of the machine may leave, is taken for none.
+    return Position(file, **json.loads(file.read_text() or "{}"))
 
 
 def why_recover(position: Position, checkpoint: Path, has_rows: Callable[[], bool]) -> str | None:
@@ -61,26 +62,34 @@ def why_recover(position: Position, checkpoint: Path, has_rows: Callable[[], boo
     if position.query is None:
         if position.is_recovering:
             return "the recovery had not begun to read"
-        return "its position is not known" if has_rows() else None
+        is_under_way = newest_committed(checkpoint) >= 0 or has_rows()
+        return "its position is not known" if is_under_way else None
     if not (checkpoint / "metadata").exists():
         return "its checkpoint is gone"
+    if any(f.stat().st_size == 0 for f in checkpoint.rglob("[!.]*") if f.is_file()):
+        return "its checkpoint has an empty file"
     if json.loads((checkpoint / "metadata").read_text())["id"] != position.query:
         return "its checkpoint is another one than before"
-    if any(file.stat().st_size == 0 for file in plans(checkpoint)):
-        return "its checkpoint has an empty file"
+    if newest_committed(checkpoint) > position.batch:
+        return "its position is an older copy"
     if position.batch > newest_planned(checkpoint):
         return "its checkpoint is an older copy"
     return None
 
 
-def plans(checkpoint: Path) -> list[Path]:
-    """Give the files in which a stream has written what each batch is of."""
-    return [file for file in (checkpoint / "offsets").glob("*") if file.name.isdigit()]
-
-
 def newest_planned(checkpoint: Path) -> int:
     """Give the number of the newest batch that a stream has begun; -1 without any."""
-    return max((int(file.name) for file in plans(checkpoint)), default=-1)
+    return newest(checkpoint / "offsets")
+
+
+def newest_committed(checkpoint: Path) -> int:
+    """Give the number of the newest batch that a stream has finished; -1 without any."""
+    return newest(checkpoint / "commits")
+
+
+def newest(log: Path) -> int:
+    """Give the largest number of a log's files; -1 without any."""
+    return max((int(file.name) for file in log.glob("*") if file.name.isdigit()), default=-1)
 
 
 def recover(position: Position, checkpoint: Path) -> None:
@@ -88,4 +97,5 @@ def recover(position: Position, checkpoint: Path) -> None:
     position.query, position.batch, position.is_recovering = None, -1, True
     # First: if the removal is cut short, what is left of the checkpoint is not gone on with.
     position.save()
-    shutil.rmtree(checkpoint, ignore_errors=True)
+    if checkpoint.exists():
+        shutil.rmtree(checkpoint)

@@ -90,7 +90,8 @@ def read_settings(
 
     def path(flag: Path | None, variable: str) -> Path | None:
         found = flag or (Path(os.environ[variable]) if os.environ.get(variable) else None)
-        return found and found.expanduser().absolute()
+        # Without `..`, as Hadoop writes paths, but with links as they are.
+        return found and Path(os.path.abspath(found.expanduser()))  # noqa: PTH100
 
     data = PROJECT / "data"
     target = os.environ.get("FITNESS_TARGET") or "local"

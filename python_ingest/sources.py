@@ -14,9 +14,10 @@ from python_ingest.errors import SettingError
 from python_ingest.landing import BPM, USER_INFO, WORKOUT
 from python_ingest.settings import Settings
 
-# Bounds what a batch holds in memory, parsed and once more as written.
+# Bounds what a batch holds in memory, but for a single file that is larger.
 BYTES_PER_BATCH = 256 * 1024 * 1024
 RECORDS_PER_BATCH = 1_000_000
+KAFKA_SOURCE = "kafka:/"  # how the source of a record begins
 BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
 
 
@@ -138,6 +139,6 @@ def kafka_lines(spark: SparkSession, reader: Reader) -> DataFrame:
                 (F.unix_micros("timestamp") / 1_000_000).alias("timestamp"),
             )
         ).alias("_raw"),
-        F.concat_ws("/", F.lit("kafka:"), "topic", "partition").alias("_source_file"),
+        F.concat(F.lit(KAFKA_SOURCE), F.concat_ws("/", "topic", "partition")).alias("_source_file"),
         F.col("timestamp").alias("_source_modified_at"),
     )

@@ -5,7 +5,8 @@ Catalog.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
@@ -114,28 +115,31 @@ def compact(spark: SparkSession, settings: Settings, table: str) -> None:
     DeltaTable.forPath(spark, address(settings, table)).optimize().executeCompaction()
 
 
-def create_tables(spark: SparkSession, settings: Settings) -> set[str]:
-    """Create the bronze tables that are not there yet; give their names.
+def missing_tables(spark: SparkSession, settings: Settings) -> set[str]:
+    """Give the names of the bronze tables that are not there."""
 
-    They have a change feed for the models.
-    """
+    def is_there(table: str) -> bool:
+        if settings.catalog:
+            return spark.catalog.tableExists(address(settings, table))
+        return has_commits(Path(address(settings, table)))
+
+    return {table for table in TABLES if not is_there(table)}
+
+
+def create_tables(spark: SparkSession, settings: Settings, tables: Collection[str]) -> None:
+    """Create bronze tables, with a change feed for the models."""
     # Each is mostly waiting.
     with ThreadPoolExecutor() as pool:
-        created = pool.map(lambda table: create_table(spark, settings, table), TABLES)
-    return {table for table, is_new in zip(TABLES, created, strict=True) if is_new}
+        deque(pool.map(lambda table: create_table(spark, settings, table), tables), maxlen=0)
 
 
-def create_table(spark: SparkSession, settings: Settings, table: str) -> bool:
-    """Create a bronze table if it is not there yet; tell whether it was created."""
+def create_table(spark: SparkSession, settings: Settings, table: str) -> None:
+    """Create a bronze table."""
     builder = DeltaTable.createIfNotExists(spark)
     if settings.catalog:
-        if spark.catalog.tableExists(address(settings, table)):
-            return False
         builder = builder.tableName(address(settings, table))
     else:
         path = Path(address(settings, table))
-        if has_commits(path):
-            return False
         # What a killed creation has left behind would make Delta refuse another one.
         shutil.rmtree(path, ignore_errors=True)
         builder = builder.location(str(path))
@@ -145,7 +149,6 @@ def create_table(spark: SparkSession, settings: Settings, table: str) -> bool:
     for name, value in properties.items():
         builder = builder.property(name, value)
     builder.execute()
-    return True
 
 
 def has_commits(table: Path) -> bool:

@@ -93,6 +93,32 @@ def test_after_an_accident_nothing_is_lost_or_doubled_and_it_is_said(
     assert "is read again" not in caplog.text
 
 
+@pytest.mark.slow
+def test_a_lost_table_is_not_forgotten_if_the_ingest_fails_before_it_reads(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(lake, 1)
+    lake.ingest()
+    lose_table(lake)
+    with monkeypatch.context() as patch:
+        patch.setattr("python_ingest.ingest.keep_house", no_space)
+        with pytest.raises(OSError, match="No space left"):
+            lake.ingest()
+    lake.ingest()
+    assert bronze_lines(lake) == landed_lines(lake.settings.landing)
+
+
+def test_a_landing_folder_that_is_away_is_no_empty_one(lake: Lake) -> None:
+    land(lake, 1)
+    lake.ingest()
+    feed = lake.settings.landing / "kafka_multiplex_bz"
+    feed.rename(lake.settings.landing / "away")
+    with pytest.raises(IngestError, match="is gone: mount it or make it again"):
+        lake.ingest()
+    (lake.settings.landing / "away").rename(feed)
+    assert lake.ingest() == {}
+
+
 def test_a_recovery_that_was_cut_short_is_gone_on_with(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +151,10 @@ def test_a_batch_that_was_cut_short_is_repeated_without_what_has_landed(
     assert bronze_lines(lake) == landed_lines(lake.settings.landing)
 
 
+def no_space(*_: object) -> None:
+    raise OSError("No space left on device")
+
+
 @contextmanager
 def disk_full_after(most: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let only so many appends succeed."""
@@ -134,7 +164,7 @@ def disk_full_after(most: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
         nonlocal appended
         appended += 1
         if appended > most:
-            raise OSError("No space left on device")
+            no_space()
         append(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:

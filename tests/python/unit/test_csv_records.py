@@ -1,5 +1,7 @@
 """CSV files as records: by header name, whole, with nothing lost."""
 
+import math
+
 import pytest
 
 from python_ingest.csv_records import Record, csv_records, integer, number
@@ -73,6 +75,9 @@ def test_fields_as_json_are_sorted_by_name() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
+        ("9" * 5000, None),
+        ("0" * 5000 + "7", 7),
+        ("\x1c5", None),
         *[("5", 5), (" -7 ", -7), ("+9", 9)],
         *[(str(2**63 - 1), 2**63 - 1), (str(-(2**63)), -(2**63)), (str(2**63), None)],
         *[(None, None), ("", None), ("1.0", None), ("1e3", None), ("0x1", None)],
@@ -86,6 +91,8 @@ def test_an_integer_has_digits_alone_and_64_bits(text: str | None, value: int | 
 @pytest.mark.parametrize(
     ("text", "value"),
     [
+        ("9" * 5000, math.inf),
+        ("\x1c5", None),
         *[("5", 5.0), (" 5.25 ", 5.25), (".5", 0.5), ("5.", 5.0), ("-1e3", -1000.0)],
         *[(None, None), ("", None), ("nan", None), ("inf", None), ("1,5", None), ("1_0", None)],
     ],

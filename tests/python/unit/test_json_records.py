@@ -138,6 +138,21 @@ def test_a_line_of_no_topic_is_unrouted(line: bytes) -> None:
     assert (record.feed, record.payload, record.rescued) == (UNROUTED, None, None)
 
 
+@pytest.mark.parametrize("inner", ["7", "1e999", '"\\ud800"'])
+@pytest.mark.parametrize("depth", [100, 600, 900, 990, 994, 1100, 100_000])
+def test_no_depth_of_a_field_stops_the_reader(depth: int, inner: str) -> None:
+    for line in (
+        f'{{"topic":"bpm","value":{{"x":{"[" * depth}{inner}{"]" * depth}}}}}',
+        json.dumps({"topic": "bpm", "value": f'{{"x":{"[" * depth}{inner}{"]" * depth}}}'}),
+    ):
+        record = json_record(line.encode())
+        if depth == 100:
+            assert record.feed == "heart_rate_bz"
+            assert record.rescued is not None
+        else:
+            assert record.feed in ("heart_rate_bz", UNROUTED)
+
+
 def test_unknown_fields_are_kept_by_their_paths() -> None:
     line = b'{"topic":"user_info","v":2,"value":{"user_id":1,"team":"A","address":{"lat":47.1}}}'
     assert json_record(line).rescued == '{"v": 2, "value.team": "A", "value.address.lat": 47.1}'
