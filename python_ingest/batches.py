@@ -127,7 +127,10 @@ class BatchWriter:
 
         # A commit is mostly waiting.
         with ThreadPoolExecutor() as pool:
-            deque(pool.map(inheritable_thread_target(write_table), [*figures.rows]), maxlen=0)
+            deque(
+                pool.map(inheritable_thread_target(self.spark)(write_table), [*figures.rows]),
+                maxlen=0,
+            )
         self.landed.update(+figures.rows)
         note = BatchFigures(
             stream=self.stream,

@@ -16,7 +16,7 @@ from tests.python.lake import FITNESS, Lake, bronze_lines, land, landed_lines
 # The commands below, in a mount namespace of their own with a disk of little space.
 ON_A_SMALL_DISK = r"""
 set -eu
-mount -t tmpfs -o size=24m tmpfs "$FITNESS_LAKEHOUSE"
+mount -t tmpfs -o size=10m tmpfs "$FITNESS_LAKEHOUSE"
 if "$@"; then echo "the disk is not full"; exit 1; fi
 mount -o remount,size=2g "$FITNESS_LAKEHOUSE"
 "$@"
