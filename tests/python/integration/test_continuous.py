@@ -88,7 +88,9 @@ def test_what_cannot_pass_ends_the_ingest(lake: Lake) -> None:
     table = lake.settings.lakehouse / "bronze" / "heart_rate_bz"
     shutil.rmtree(table)
     lake.forget_logs()
-    lake.spark.sql(f"create table delta.`{table}` (device_id array<string>) using delta")
+    lake.spark.sql(
+        f"create table delta.`{table}` (device_id array<string>, _source_file string) using delta"
+    )
     land(lake, 1)
     with pytest.raises(IngestError, match="kafka_multiplex_bz stopped") as caught:
         ingest_continuously(lake.spark, lake.settings, SECOND, Event())
