@@ -165,9 +165,8 @@
         {% do return(commits(relation, from)) %}
     {% endif %}
     {% set name = input_name(relation) %}
-    {% set read_now = run_state().reads.values() | selectattr('model', 'eq', input_name(ref(gate))) | list %}
-    {% set passed = (read_now[0].inputs if read_now else {}).get(name)
-        or watermarks().get(input_name(ref(gate)), {}).get(name) %}
+    {% set read_now = run_state().reads.get('model.' ~ model.package_name ~ '.' ~ gate) %}
+    {% set passed = read_now.inputs.get(name) if read_now else watermarks().get(input_name(ref(gate)), {}).get(name) %}
     {% if not passed %}
         {% do exceptions.raise_compiler_error(
             'Nobody knows how far ' ~ gate ~ ' has read ' ~ name ~ ': build it first, with dbt build --select ' ~ gate

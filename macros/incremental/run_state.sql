@@ -1,7 +1,8 @@
 {#
   What this invocation knows: the watermarks as they were at its start, the commits of each input,
   and what each model reads and asks for. dbt hands the same `graph` to every node of an invocation,
-  so it is where nodes share what would otherwise be asked of the lakehouse again and again.
+  so it is where nodes share what would otherwise be asked of the lakehouse again and again. Nodes run in
+  threads: look a key up in what is shared, never go through it while others may add to it.
 #}
 {% macro run_state() %}
     {% do return(graph.setdefault('incremental ' ~ invocation_id, {
