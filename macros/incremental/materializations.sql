@@ -6,12 +6,16 @@
 #}
 {% materialization incremental, adapter='spark', supported_languages=['sql', 'python'] %}
     {% do check_follows_inputs(model) %}
-    {{ return(follow_changes() if is_following_changes() else dbt.materialization_incremental_spark()) }}
+    {% set built = follow_changes() if is_following_changes() else dbt.materialization_incremental_spark() %}
+    {% do note_version() %}
+    {{ return(built) }}
 {% endmaterialization %}
 
 {% materialization incremental, adapter='databricks', supported_languages=['sql', 'python'] %}
     {% do check_follows_inputs(model) %}
-    {{ return(follow_changes() if is_following_changes() else dbt.materialization_incremental_databricks()) }}
+    {% set built = follow_changes() if is_following_changes() else dbt.materialization_incremental_databricks() %}
+    {% do note_version() %}
+    {{ return(built) }}
 {% endmaterialization %}
 
 {% materialization snapshot, adapter='spark' %}
@@ -23,11 +27,11 @@
 {% endmaterialization %}
 
 {% materialization test, adapter='spark' %}
-    {{ return(dbt.materialization_test_default() if has_news() else pass_as_before()) }}
+    {{ return(pass_unread() if is_passed_unread() else dbt.materialization_test_default()) }}
 {% endmaterialization %}
 
 {% materialization test, adapter='databricks' %}
-    {{ return(dbt.materialization_test_default() if has_news() else pass_as_before()) }}
+    {{ return(pass_unread() if is_passed_unread() else dbt.materialization_test_default()) }}
 {% endmaterialization %}
 
 
@@ -54,17 +58,30 @@
 {% endmacro %}
 
 
+{# Ask now at which version the table is: its readers, which start at once, would each ask for it. #}
+{% macro note_version() %}
+    {% if is_building() %}{% do commits(this) %}{% endif %}
+{% endmacro %}
+
+
 {% macro leave_as_it_is() %}
     {% call noop_statement('main', 'nothing changed') %}{% endcall %}
     {% do return({'relations': [this]}) %}
 {% endmacro %}
 
 
-{% macro pass_as_before() %}
+{# Whether a test has passed without a look at its tables. #}
+{% macro is_passed_unread() %}
+    {% do return(not has_news() or is_judged()) %}
+{% endmacro %}
+
+
+{% macro pass_unread() %}
     {% set state = run_state() %}
     {% if not state.passed %}
         {% do state.update({'passed': run_query('select 0 as failures, false as should_warn, false as should_error')}) %}
     {% endif %}
-    {% do store_raw_result('main', message='nothing changed', code='', rows_affected='', agate_table=state.passed) %}
+    {% set message = 'decided with its model' if has_news() else 'nothing changed' %}
+    {% do store_raw_result('main', message=message, code='', rows_affected='', agate_table=state.passed) %}
     {% do return({'relations': []}) %}
 {% endmacro %}

@@ -4,7 +4,8 @@
     mode    'full'     the table is made anew from everything
             'whole'    everything is read and compared with the table, row by row
             'changes'  only what was committed since the watermarks is read
-    inputs  {name: {from, to, committed_at, is_changed}}: versions, `from` exclusive, `to` inclusive
+    inputs  {name: {from, to, committed_at, is_changed, commits}}: versions, `from` exclusive, `to`
+            inclusive, and how many commits between changed rows
     logic   fingerprint of the model's code and the project's vars: another one means 'whole'
 #}
 {% macro model_read() %}
@@ -38,10 +39,11 @@
             'to': seen[0].version,
             'committed_at': seen[0].committed_at,
             'is_changed': true,
+            'commits': none,
         }}) %}
         {% if read.mode == 'changes' %}
             {% set news = seen | rejectattr('is_upkeep') | selectattr('version', 'gt', mark.version if mark else -1) | list %}
-            {% do read.inputs[input].update({'is_changed': news | length > 0}) %}
+            {% do read.inputs[input].update({'is_changed': news | length > 0, 'commits': news | length}) %}
             {% set reason = why_whole(input, mark, seen, news, relation, logic) %}
             {% if reason %}{% do reasons.append(reason) %}{% endif %}
         {% endif %}
@@ -127,9 +129,9 @@
 {% endmacro %}
 
 
-{# Whether all are tables whose commits can be followed: a view has none. #}
+{# Whether all are tables whose commits can be followed, as those of bronze are: a view has none. #}
 {% macro are_delta_tables(relations) %}
-    {% for relation in relations %}
+    {% for relation in relations if relation.schema != 'bronze' %}
         {% set found = load_relation(relation) %}
         {% if not found or found.is_view %}{% do return(false) %}{% endif %}
     {% endfor %}

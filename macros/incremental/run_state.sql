@@ -1,8 +1,9 @@
 {#
   What this invocation knows: the watermarks as they were at its start, the commits of each input,
-  and what each model reads and asks for. dbt hands the same `graph` to every node of an invocation,
-  so it is where nodes share what would otherwise be asked of the lakehouse again and again. Nodes run in
-  threads: look a key up in what is shared, never go through it while others may add to it.
+  what each model reads and asks for, and the tests that were decided with it. dbt hands the same
+  `graph` to every node of an invocation, so it is where nodes share what would otherwise be asked of
+  the lakehouse again and again. Nodes run in threads: look a key up in what is shared, never go
+  through it while others may add to it.
 #}
 {% macro run_state() %}
     {% do return(graph.setdefault('incremental ' ~ invocation_id, {
@@ -10,6 +11,7 @@
         'commits': {},
         'reads': {},
         'asked': {},
+        'judged': {},
         'touched': {},
         'lost_keys': {},
         'kept': [],

@@ -10,7 +10,11 @@
     {%- endif -%}
     {%- set conditions = [] -%}
     {%- if config.get('where') %}{% do conditions.append('(' ~ config.get('where') ~ ')') %}{% endif -%}
-    {%- if is_judging_slices() %}{% do conditions.append(in_tested_slices(relation)) %}{% endif -%}
+    {%- if is_judged() -%}
+        {%- do conditions.append('false') -%}
+    {%- elif is_judging_slices() -%}
+        {%- do conditions.append(in_tested_slices(relation)) -%}
+    {%- endif -%}
     {%- if conditions -%}
         (select * from {{ relation }} where {{ conditions | join(' and ') }}) as dbt_subquery
     {%- else -%}
@@ -39,7 +43,7 @@
   pruned by one, else of a key (or what the setting `slices` names, for a key with NULLs).
 #}
 {% macro in_tested_slices(relation) %}
-    {% if has_lost_parents(relation) %}
+    {% if has_lost_parents(input_name(relation)) %}
         {% do return('true') %}
     {% endif %}
     {% set config = graph.nodes[model.attached_node].config %}
@@ -52,10 +56,10 @@
 {% endmacro %}
 
 
-{# Whether a parent of this relationships test has lost a key since: any row may have pointed to it. #}
-{% macro has_lost_parents(relation) %}
+{# Whether the parent of this relationships test of `tested` has lost a key since: any row may have pointed to it. #}
+{% macro has_lost_parents(tested) %}
     {% if model.test_metadata.name == 'relationships' %}
-        {% for r in model.refs if input_name(ref(r.name)) != input_name(relation) or model.refs | length == 1 %}
+        {% for r in model.refs if input_name(ref(r.name)) != tested or model.refs | length == 1 %}
             {% set parent = ref(r.name) %}
             {% if has_lost_keys(parent, model.test_metadata.kwargs.field, model_read().inputs[input_name(parent)].from) %}
                 {% do return(true) %}

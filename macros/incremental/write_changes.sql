@@ -19,13 +19,28 @@
     {% endif %}
     {# Not kept: Spark would compute it anew after the write, since it reads the table. #}
     {% set compared = compare_sql(this, batch, columns, pruned, read.get('touched')) %}
+    {% set counts = [
+        "count_if(_write = 'insert') as inserts", "count_if(_write in ('update', 'delete')) as others",
+        'count(_is_in_batch) as batch',
+    ] %}
+    {% set failing = [''] %}
+    {% set tests = {} %}
+    {% for test, condition in row_tests().items() %}
+        {% do tests.update({test: 'failing_' ~ tests | length}) %}
+        {% do failing.append(condition ~ ' as ' ~ tests[test]) %}
+        {% do counts.append('count_if(_is_in_batch and ' ~ tests[test] ~ ') as ' ~ tests[test]) %}
+    {% endfor %}
     {% set found = run_query(
-        "select count_if(_write = 'insert') as inserts, count_if(_write in ('update', 'delete')) as others, "
-        ~ 'count(_is_in_batch) as batch from (' ~ compared ~ ')'
+        'select ' ~ counts | join(', ') ~ ' from (select *' ~ failing | join(', ') ~ ' from (' ~ compared ~ '))'
     ).rows[0] %}
     {% call statement('main') %}
         {{ write_sql(this, columns, batch, compared, pruned, found) }}
     {% endcall %}
+    {% if found['inserts'] or found['others'] %}
+        {% for test, column in tests.items() if not found[column] %}
+            {% do run_state().judged.update({test: true}) %}
+        {% endfor %}
+    {% endif %}
 {% endmacro %}
 
 

@@ -6,6 +6,6 @@
 {% test satisfies(model, condition) %}
 
 select * from {{ model }}
-where ({{ condition }}) is not true
+where {{ failing_row('satisfies', {'condition': condition}) }}
 
 {% endtest %}

@@ -32,6 +32,7 @@ class SmallProject:
     def __init__(self, lake: Lake, folder: Path) -> None:
         self.lake, self.folder = lake, folder
         self.said: list[str] = []
+        self.statements: list[str] = []
         (folder / "models").mkdir()
         (folder / "dbt_project.yml").write_text(PROJECT_FILE)
 
@@ -52,12 +53,15 @@ class SmallProject:
         self.lake.settings.export()
         folders = ["--project-dir", str(self.folder), "--profiles-dir", str(PROJECT)]
         self.said.clear()
+        self.statements.clear()
         return dbtRunner(callbacks=[self.listen]).invoke(["--quiet", command, *folders, *arguments])
 
     def listen(self, event: "EventMsg") -> None:
-        """Note what models have to say, in `said`."""
+        """Note what models have to say, in `said`, and the statements of all nodes."""
         if event.info.name == "JinjaLogInfo":
             self.said.append(event.data.msg)
+        elif event.info.name == "SQLQuery":
+            self.statements.append(event.data.sql)
 
     def build(self, *arguments: str) -> dict[str, str]:
         """Build and test; give what dbt says of each node, by name and kind of outcome."""

@@ -111,6 +111,71 @@ def test_a_parent_that_is_gone_is_found_from_rows_that_are_as_they_were(
     assert project.build("--select", "of_shops")["of_shops"].startswith("fail")
 
 
+ROW_TESTS = """
+    version: 2
+    models:
+      - name: shops
+        data_tests:
+          - not_null:
+              name: counted
+              arguments: {column_name: amount}
+          - accepted_values:
+              name: lettered
+              arguments: {column_name: shop, values: [a, b]}
+          - in_range:
+              name: ranged
+              arguments: {column_name: amount, min_value: 1, max_value: "{{ var('most') }}"}
+          - satisfies:
+              name: small
+              arguments: {condition: amount < 50}
+          - relationships:
+              name: sold
+              arguments: {column_name: concat(shop), to: ref('towns'), field: lower(shop)}
+"""
+
+
+def test_tests_of_rows_are_decided_while_their_model_is_written(project: SmallProject) -> None:
+    """From its batch, and only as long as nothing else has written the table."""
+    names = ("counted", "lettered", "ranged", "small", "sold")
+
+    def outcomes() -> list[str]:
+        found = project.build("--vars", "most: 60")
+        return [found[name] for name in names]
+
+    def passed(how: str) -> list[str]:
+        return [f"pass: {how}"] * len(names)
+
+    project.model("sales", SALES)
+    project.model("towns", SALES.replace("'a'", "'A'").replace("'b'", "'B'"))
+    project.model("shops", SHOPS)
+    project.test("shops.yml", ROW_TESTS)
+    assert outcomes() == passed("OK")
+    project.rows("insert into silver.sales values (4, 'b', 5)")
+    assert outcomes() == passed("decided with its model")
+    assert outcomes() == passed("nothing changed")
+    project.rows("insert into silver.sales values (5, 'c', null), (6, 'a', 31)")
+    assert [o.split(":")[0] for o in outcomes()] == ["fail"] * len(names)
+    project.rows("delete from silver.sales where id > 4")
+    assert outcomes() == passed("OK")
+    project.rows("insert into silver.shops values ('z', 99, 'hand')")
+    project.rows("insert into silver.sales values (7, 'b', 1)")
+    assert [o.split(":")[0] for o in outcomes()] == ["pass", *["fail"] * 4]
+
+
+def test_a_table_is_asked_for_its_version_once_a_build(project: SmallProject) -> None:
+    """By its model, before its readers start at once."""
+    project.model("sales", SALES)
+    for reader in range(3):
+        project.model(f"shops_{reader}", SHOPS)
+        project.test(f"is_known_{reader}.sql", "select * from {{ ref('sales') }} where id is null")
+    for _ in range(2):
+        project.build()
+        asked = [text for text in project.statements if "describe history" in text]
+        assert sum("silver.sales" in text for text in asked) == 1
+        assert len(asked) == 4
+        project.rows("insert into silver.sales values (4, 'b', 5)")
+
+
 FORGETFUL = """
     {{ config(unique_key=['shop']) }}
     {%- set touched = touched_slices(['shop'], [

@@ -1,0 +1,103 @@
+"""A gym with a history, to which small and large pieces of new days are then landed."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from python_ingest.landing import (
+    MULTIPLEX,
+    REGISTERED_USERS,
+    REGISTERED_USERS_HEADER,
+    USER_INFO,
+    csv_line,
+    mac_address,
+    multiplex_line,
+    written_whole,
+)
+from python_ingest.produce import World, produce
+from python_ingest.world import person
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+USERS = 100
+SEED = 7
+NEWS_DAYS = 12  # devices pass on to other users halfway: land fewer than six
+LATE = 2_000  # readings of the first day that are held back
+
+
+class GrowingGym:
+    """Days of `readings_a_day` readings, made beforehand beside the landing folder."""
+
+    def __init__(self, root: Path, landing: Path, history_days: int, readings_a_day: int) -> None:
+        self.landing = landing
+        self._late = root / "late.json"
+        self._days = root / "days"
+        made = {"history": (START, history_days)}
+        made["news"] = (START + timedelta(days=history_days), NEWS_DAYS)
+        for name, (start, days) in made.items():
+            world = World(
+                users=USERS,
+                days=days,
+                seed=SEED,
+                files=days,
+                readings=days * readings_a_day,
+                start=start,
+            )
+            produce(world, self._days / name)
+        self._next_day = 0
+        self._next_line = 0
+        self._landed = 0
+
+    def land_history(self) -> None:
+        """Land all of the past but some readings of its first day."""
+        files = sorted((self._days / "history" / MULTIPLEX).iterdir())
+        lines = files[0].read_text().splitlines(keepends=True)
+        readings = [line for line in lines if '"bpm"' in line]
+        late = set(readings[len(readings) // 2 :][:LATE])
+        files[0].write_text("".join(line for line in lines if line not in late))
+        self._late.write_text("".join(late))
+        shutil.copytree(self._days / "history", self.landing, dirs_exist_ok=True)
+
+    def land_day(self) -> None:
+        """Land the next new day."""
+        for file in (self._days / "news").glob(f"*/*-{self._next_day:05}.*"):
+            self._place(file.parent.name, file.suffix, file.read_text())
+        self._next_day, self._next_line = self._next_day + 1, 0
+
+    def land_readings(self, count: int) -> None:
+        """Land the next lines of a new day that is not over."""
+        [day] = (self._days / "news" / MULTIPLEX).glob(f"*-{self._next_day:05}.json")
+        lines = day.read_text().splitlines(keepends=True)
+        end = self._next_line + count
+        self._place(MULTIPLEX, ".json", "".join(lines[self._next_line : end]))
+        self._next_line = end
+
+    def land_late_readings(self) -> None:
+        """Land half of what was held back of the first day."""
+        lines = self._late.read_text().splitlines(keepends=True)
+        self._late.write_text("".join(lines[LATE // 2 :]))
+        self._place(MULTIPLEX, ".json", "".join(lines[: LATE // 2]))
+
+    def land_profile_change(self) -> None:
+        """Land another city of one user."""
+        user = person(SEED, 0)
+        at = (START + timedelta(days=1_000)).timestamp() + self._landed
+        value: dict[str, object] = {"user_id": user.user_id, "update_type": "update"}
+        value |= {"timestamp": at, **user.profile, "address": {"city": f"Town {self._landed}"}}
+        self._place(
+            MULTIPLEX,
+            ".json",
+            multiplex_line(
+                USER_INFO, value, key=str(user.user_id), partition=0, offset=0, timestamp=at
+            ),
+        )
+
+    def land_registration(self) -> None:
+        """Land a user with a device of their own."""
+        number = 900_000 + self._landed
+        row = csv_line(number, number, mac_address(number), START.timestamp())
+        self._place(REGISTERED_USERS, ".csv", csv_line(*REGISTERED_USERS_HEADER) + row)
+
+    def _place(self, feed: str, suffix: str, text: str) -> None:
+        self._landed += 1
+        with written_whole(self.landing / feed / f"piece-{self._landed:05}{suffix}") as file:
+            file.write(text)

@@ -1,0 +1,59 @@
+"""What a build of news costs, by the size of the news and by the length of the history."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.build_costs import counted_build, timed_build
+from benchmarks.growing_gym import GrowingGym
+from python_ingest.ingest import ingest
+from python_ingest.settings import Settings
+from python_ingest.spark import start_spark
+
+READINGS_A_DAY = 300_000
+HISTORIES = (1, 10, 50)  # days
+TURNS = 3
+
+
+def increments(root: Path) -> dict[str, Any]:
+    """Build each kind of news on each history: seconds of several builds, and one counted."""
+    return {str(days): on_history(root / str(days), days) for days in HISTORIES}
+
+
+def on_history(root: Path, days: int, readings_a_day: int = READINGS_A_DAY) -> dict[str, Any]:
+    """Build each kind of news on a history of some days."""
+    settings = Settings(root / "landing", root / "lakehouse", "local")
+    gym = GrowingGym(root, settings.landing, days, readings_a_day)
+    spark = start_spark(settings)
+    gym.land_history()
+    ingest(spark, settings)
+    figures: dict[str, Any] = {"load": timed_build(settings)}
+    print(f"increments: {days} days of history built in {figures['load']:.1f} s")
+    kinds: dict[str, Callable[[], None]] = {
+        "1,000 readings": lambda: gym.land_readings(1_000),
+        "12,000 readings": lambda: gym.land_readings(12_000),
+        "1,000 late readings of one day": gym.land_late_readings,
+        "a profile change": gym.land_profile_change,
+        "a registration": gym.land_registration,
+        f"{readings_a_day:,} readings": gym.land_day,
+        "nothing": lambda: None,
+    }
+    for name, land in kinds.items():
+        turns = 1 if land == gym.land_late_readings else TURNS
+        seconds = []
+        for turn in range(turns + 1):
+            land()
+            ingest(spark, settings)
+            if turn < turns:
+                seconds.append(timed_build(settings))
+        costs = counted_build(spark, settings)
+        print(f"increments: {name} on {days} days: {[round(s, 1) for s in seconds]} s")
+        figures[name] = {
+            "seconds": seconds,
+            "counted": costs.seconds,
+            "nodes": {node: asdict(cost) for node, cost in costs.nodes.items()},
+        }
+    shutil.rmtree(root)
+    return figures

@@ -1,0 +1,67 @@
+{#
+  Tests that judge each row by itself are decided while their model is written: the statement that
+  compares the batch with the table counts the rows that fail, for all of them at once. A test that no
+  row of the batch fails, and whose table has no other commit since it last passed, has passed; any
+  other reads the table itself.
+#}
+
+{# The selected tests of the model at hand that its batch can decide: {unique_id: condition that a row fails}. #}
+{% macro row_tests() %}
+    {% set found = {} %}
+    {% for test in graph.nodes.values() if test.attached_node == model.unique_id and test.unique_id in selected_resources %}
+        {% set config = test.config %}
+        {% set is_plain = not (config.where or config.store_failures or config.limit)
+            and [config.fail_calc, config.error_if, config.warn_if] == ['count(*)', '!= 0', '!= 0'] %}
+        {% set arguments = {'parent': parent_of(test)} %}
+        {% for name, value in test.test_metadata.kwargs.items() if is_plain and name not in ('model', 'to') %}
+            {% do arguments.update({name: render(value) if value is string else value}) %}
+        {% endfor %}
+        {% set failing = failing_row(test.test_metadata.name, arguments) if is_plain %}
+        {% if failing %}{% do found.update({test.unique_id: failing}) %}{% endif %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+
+{# The table that a relationships test looks keys up in, maybe the tested one itself. #}
+{% macro parent_of(test) %}
+    {% set tables = test.depends_on.nodes %}
+    {% set others = tables | reject('eq', test.attached_node) | list %}
+    {% do return(graph.nodes.get((others or tables)[0], {}).get('relation_name')) %}
+{% endmacro %}
+
+
+{# Condition: a row fails the generic test `name`; none if a row by itself does not decide it. #}
+{% macro failing_row(name, arguments) %}
+    {% set column = arguments.column_name %}
+    {% if name == 'not_null' %}
+        {% do return(column ~ ' is null') %}
+    {% elif name == 'accepted_values' %}
+        {% set mark = "'" if arguments.get('quote', true) else '' %}
+        {% do return(column ~ ' not in (' ~ mark ~ arguments['values'] | join(mark ~ ', ' ~ mark) ~ mark ~ ')') %}
+    {% elif name == 'in_range' %}
+        {% set outside = [] %}
+        {% for sign, bound in (('<', 'min_value'), ('>', 'max_value')) if arguments.get(bound) is not none %}
+            {% do outside.append([column, sign, arguments[bound]] | join(' ')) %}
+        {% endfor %}
+        {% do return(outside | join(' or ')) %}
+    {% elif name == 'satisfies' %}
+        {% do return('(' ~ arguments.condition ~ ') is not true') %}
+    {% elif name == 'relationships' and arguments.parent %}
+        {% do return(column ~ ' is not null and not exists (select 1 from (select ' ~ arguments.field
+            ~ ' as _parent_key from ' ~ arguments.parent ~ ') where _parent_key = ' ~ column ~ ')') %}
+    {% endif %}
+    {% do return(none) %}
+{% endmacro %}
+
+
+{# Whether the test at hand was decided when its model was written, and nothing else has come since it last passed. #}
+{% macro is_judged() %}
+    {% if not is_building() or model.unique_id not in run_state().judged %}
+        {% do return(false) %}
+    {% endif %}
+    {% set read = model_read() %}
+    {% set table = graph.nodes[model.attached_node] %}
+    {% set tested = table.schema ~ '.' ~ table.alias %}
+    {% do return(read.mode == 'changes' and read.inputs[tested].commits == 1 and not has_lost_parents(tested)) %}
+{% endmacro %}
