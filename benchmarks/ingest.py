@@ -1,23 +1,16 @@
 """Landing to bronze: its speed beside plain Spark's, its memory, and a run without news.
 
 The two sides of a comparison take turns in one process, and their ratio is taken turn by turn,
-since the speed of a machine drifts. `make bench` writes the figures to benchmarks/RESULTS.md.
+since the speed of a machine drifts.
 """
 
-import json
 import os
-import platform
 import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
@@ -27,7 +20,7 @@ from python_ingest.errors import FitnessError
 from python_ingest.ingest import ingest
 from python_ingest.landing import MULTIPLEX
 from python_ingest.produce import World, produce
-from python_ingest.settings import PROJECT, Settings
+from python_ingest.settings import Settings
 from python_ingest.spark import start_spark
 
 ENVELOPE = (
@@ -44,7 +37,6 @@ READINGS = 3_000_000
 MANY_READINGS = 10_000_000
 FILES = 10_000
 TURNS = 5
-RESULTS = PROJECT / "benchmarks" / "RESULTS.md"
 # A process of its own: start, say so, land, say how long that took.
 NO_NEWS = """
 import time
@@ -58,24 +50,6 @@ began = time.monotonic()
 assert not ingest(spark, settings)
 print(time.monotonic() - began)
 """
-
-
-def main(chosen: Sequence[str]) -> None:
-    """Measure what is chosen, or all, and write the figures down beside the others."""
-    raw = RESULTS.with_suffix(".json")
-    figures = json.loads(raw.read_text()) if raw.exists() else {}
-    figures |= {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        "versions": {name: version(name) for name in ("pyspark", "delta-spark")},
-    }
-    for measure in (memory, no_news, speed):
-        if not chosen or measure.__name__ in chosen:
-            with tempfile.TemporaryDirectory(prefix="fitness-bench-") as folder:
-                figures[measure.__name__] = measure(Path(folder))
-            raw.write_text(json.dumps(figures, indent=2) + "\n")
-    RESULTS.write_text(report(figures))
-    print(RESULTS.read_text())
 
 
 def speed(root: Path) -> dict[str, list[float]]:
@@ -179,33 +153,3 @@ def forget_logs(spark: SparkSession) -> None:
     jvm = spark._jvm
     assert jvm is not None  # noqa: S101 - for mypy
     jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
-
-
-def report(figures: Mapping[str, Any]) -> str:
-    """Give the figures as a page."""
-    speeds, peak, idle = figures["speed"], figures["memory"], figures["no_news"]
-    pairs = zip(speeds["plain"], speeds["ingest"], strict=True)
-    ratios = [plain / ingest for plain, ingest in pairs]
-    ours, theirs = (statistics.median(speeds[name]) for name in ("ingest", "plain"))
-    versions = ", ".join(f"{name} {number}" for name, number in figures["versions"].items())
-    return f"""# Benchmark results
-
-{figures["machine"]}; {versions}; {figures["date"]}. Made by `make bench`, which also writes the raw
-numbers to RESULTS.json.
-
-## Landing to bronze
-
-| what | figure |
-|---|---|
-| {READINGS:,} readings to bronze, warm | {ours:.1f} s ({READINGS / ours:,.0f} readings/s) |
-| the same lines read, parsed and written as Parquet by plain Spark | {theirs:.1f} s |
-| speed of the ingest, plain Spark's being 1 (median of {len(ratios)} turns; least, most) | \
-{statistics.median(ratios):.2f} ({min(ratios):.2f}, {max(ratios):.2f}) |
-| {MANY_READINGS:,} readings by `fitness ingest`, start included | {peak["seconds"]:.0f} s |
-| peak resident memory of that, Python and JVM | {peak["gibibytes"]:.2f} GiB |
-| nothing new among {FILES:,} files, beyond the start of Spark | {statistics.median(idle):.1f} s |
-"""
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,0 +1,119 @@
+"""The figures of the benchmarks as a page."""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from benchmarks.ingest import FILES, MANY_READINGS, READINGS
+
+Figures = Mapping[str, Any]
+
+
+def report(measures: Figures) -> str:
+    """Give the page: a section for each measure that has been taken."""
+    text = """# Benchmark results
+
+Made by `make bench`, which also writes the raw numbers to RESULTS.json. Compare within a section:
+its figures were taken in one run, by turns, for the speed of a machine drifts.
+"""
+    for name, (title, section) in SECTIONS.items():
+        if name in measures:
+            taken = measures[name]
+            versions = ", ".join(f"{what} {number}" for what, number in taken["versions"].items())
+            text += f"\n## {title}\n\n{taken['machine']}; {versions}; {taken['date']}.\n\n"
+            text += "".join(f"{line}\n" for line in section(taken["figures"]))
+    return text
+
+
+def speed(figures: Mapping[str, Sequence[float]]) -> list[str]:
+    """Give the section on the ingest's speed."""
+    pairs = zip(figures["plain"], figures["ingest"], strict=True)
+    ratios = [plain / ingest for plain, ingest in pairs]
+    ours, theirs = (statistics.median(figures[name]) for name in ("ingest", "plain"))
+    return table(
+        ("what", "figure"),
+        (f"{READINGS:,} readings to bronze", f"{ours:.1f} s ({READINGS / ours:,.0f} readings/s)"),
+        ("the same lines read, parsed and written as Parquet by plain Spark", f"{theirs:.1f} s"),
+        (
+            f"the ingest's speed, plain Spark's being 1: median of {len(ratios)}, least, most",
+            f"{statistics.median(ratios):.2f}, {min(ratios):.2f}, {max(ratios):.2f}",
+        ),
+    )
+
+
+def memory(figures: Mapping[str, float]) -> list[str]:
+    """Give the section on the ingest's memory."""
+    return table(
+        ("what", "figure"),
+        (f"{MANY_READINGS:,} readings, start included", f"{figures['seconds']:.0f} s"),
+        ("peak resident memory, Python and JVM", f"{figures['gibibytes']:.2f} GiB"),
+    )
+
+
+def no_news(figures: Sequence[float]) -> list[str]:
+    """Give the section on an ingest that finds nothing new."""
+    seconds = f"{statistics.median(figures):.1f} s"
+    return table(
+        ("what", "figure"), (f"nothing new among {FILES:,} files, beyond Spark's start", seconds)
+    )
+
+
+def increments(figures: Figures) -> list[str]:
+    """Give the section on builds of news: by history, and what grows most with it."""
+    histories = [int(days) for days in figures]
+    least, most = str(min(histories)), str(max(histories))
+    kinds = [kind for kind in figures[least] if kind != "load"]
+    rows = []
+    for kind in kinds:
+        seconds = {days: statistics.median(figures[days][kind]["seconds"]) for days in figures}
+        counted = {days: total(figures[days][kind]["nodes"]) for days in figures}
+        read = [f"{counted[days]['bytes_read'] / 2**20:.1f} MiB" for days in (least, most)]
+        rows.append(
+            (
+                kind,
+                *(f"{seconds[days]:.1f} s" for days in figures),
+                f"{seconds[most] / seconds[least]:.2f}",
+                f"{counted[most]['statements']:.0f}",
+                f"{counted[most]['jobs']:.0f}",
+                " and ".join(read),
+                share_of_tests(figures[most][kind]["nodes"]),
+            )
+        )
+    return table(
+        (
+            "news",
+            *(f"{days} days of history" for days in figures),
+            f"{most} to {least} days",
+            "statements",
+            "Spark jobs",
+            f"read with {least} and {most} days",
+            "tests' share",
+        ),
+        *rows,
+    )
+
+
+def total(nodes: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Add up the costs of all nodes of a build."""
+    names = next(iter(nodes.values())).keys()
+    return {name: sum(cost[name] for cost in nodes.values()) for name in names}
+
+
+def share_of_tests(nodes: Mapping[str, Mapping[str, float]]) -> str:
+    """Give the share of a build's seconds, node after node, that its tests take."""
+    tests = sum(cost["seconds"] for node, cost in nodes.items() if node.startswith("test."))
+    return f"{tests / sum(cost['seconds'] for cost in nodes.values()):.0%}"
+
+
+def table(*rows: Sequence[str]) -> list[str]:
+    """Give rows as a table; the first one is its head."""
+    head, *body = rows
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)]
+
+
+SECTIONS: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
+    "speed": ("Landing to bronze: speed", speed),
+    "memory": ("Landing to bronze: memory", memory),
+    "no_news": ("Landing to bronze: no news", no_news),
+    "increments": ("Bronze to gold: builds of news, all everyday tests included", increments),
+}
