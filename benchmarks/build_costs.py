@@ -1,17 +1,16 @@
 """What a build costs, node by node: seconds, statements, Spark jobs, and the data that is read."""
 
-import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
 
-from python_ingest.build import EVERYDAY
-from python_ingest.errors import BuildError
-from python_ingest.settings import PROJECT, Settings
+from python_ingest.build import EVERYDAY, build
+from python_ingest.settings import Settings
 
 if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
@@ -38,63 +37,24 @@ class Cost:
         self.bytes_read += other.bytes_read
 
 
-@dataclass
-class BuildCosts:
-    """The costs of a build: its seconds by the clock, and the nodes by their unique id."""
-
-    seconds: float = 0.0
-    nodes: dict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
-
-    def total(self, kinds: Sequence[str] = ()) -> Cost:
-        """Add up the nodes of some kinds (`model`, `test`, ...), or all."""
-        total = Cost()
-        for name, cost in self.nodes.items():
-            if not kinds or name.split(".")[0] in kinds:
-                total.add(cost)
-        return total
-
-
-def timed_build(settings: Settings, *arguments: str) -> float:
-    """Build as every day, in this process; seconds. Raises BuildError if it fails."""
-    began = time.monotonic()
-    invoke(settings, arguments, ())
-    return time.monotonic() - began
-
-
-def counted_build(spark: SparkSession, settings: Settings, *arguments: str) -> BuildCosts:
-    """Build as every day but node after node, so that what Spark does is known by node."""
-    costs = BuildCosts()
+def counted_build(spark: SparkSession, settings: Settings) -> dict[str, Cost]:
+    """Build as every day but node after node; give what each has cost, by its unique id."""
+    costs: dict[str, Cost] = defaultdict(Cost)
     meter = Meter(spark)
-    current = [RUN]
+    current = RUN
 
     def on_event(event: "EventMsg") -> None:
+        nonlocal current
         name = event.info.name
         if name in ("NodeStart", "NodeFinished"):
-            costs.nodes[current[0]].add(meter.since_last())
-            starts = name == "NodeStart"
-            current[0] = event.data.node_info.unique_id if starts else RUN
+            costs[current].add(meter.since_last())
+            current = event.data.node_info.unique_id if name == "NodeStart" else RUN
         elif name == "SQLQuery":
-            costs.nodes[current[0]].statements += 1
+            costs[current].statements += 1
 
-    meter.since_last()
-    began = time.monotonic()
-    invoke(settings, ("--threads", "1", *arguments), (on_event,))
-    costs.seconds = time.monotonic() - began
-    costs.nodes[RUN].add(meter.since_last())
+    build(settings, [*EVERYDAY, "--threads", "1"], listen=on_event)
+    costs[RUN].add(meter.since_last())
     return costs
-
-
-def invoke(settings: Settings, arguments: Sequence[str], callbacks: Sequence[Any]) -> None:
-    """Run `dbt build` without the models' unit tests."""
-    from dbt.cli.main import dbtRunner
-
-    settings.export()
-    os.chdir(PROJECT)
-    result = dbtRunner(callbacks=list(callbacks)).invoke(
-        ["--quiet", "build", *EVERYDAY, *arguments]
-    )
-    if not result.success:
-        raise BuildError(f"dbt build failed: {result.exception or result.result}")
 
 
 class Meter:
@@ -104,7 +64,8 @@ class Meter:
         session: Any = spark
         self._context = session.sparkContext._jsc.sc()
         self._executions = session._jsparkSession.sharedState().statusStore()
-        self._jobs = self._execution = 0
+        self._jobs = self._context.dagScheduler().numTotalJobs()
+        self._newest = next(self._executions_from_newest(), -1)
         self._time = time.monotonic()
 
     def since_last(self) -> Cost:
@@ -113,7 +74,8 @@ class Meter:
         cost = Cost(seconds=time.monotonic() - self._time)
         jobs = self._context.dagScheduler().numTotalJobs()
         cost.jobs, self._jobs = jobs - self._jobs, jobs
-        for number in self._new_executions():
+        before, self._newest = self._newest, next(self._executions_from_newest(), -1)
+        for number in takewhile(lambda number: number > before, self._executions_from_newest()):
             for name, value in self._metrics(number):
                 if name == "number of files read":
                     cost.files_read += int(value.replace(",", ""))
@@ -122,12 +84,10 @@ class Meter:
         self._time = time.monotonic()
         return cost
 
-    def _new_executions(self) -> Iterator[int]:
+    def _executions_from_newest(self) -> Iterator[int]:
         found = self._executions.executionsList()
-        numbers = [found.apply(place).executionId() for place in range(found.size())]
-        new = [number for number in numbers if number >= self._execution]
-        self._execution = max(numbers, default=-1) + 1
-        yield from new
+        for place in reversed(range(found.size())):
+            yield found.apply(place).executionId()
 
     def _metrics(self, execution: int) -> Iterator[tuple[str, str]]:
         values = self._executions.executionMetrics(execution)

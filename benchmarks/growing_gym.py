@@ -52,24 +52,25 @@ class GrowingGym:
         files = sorted((self._days / "history" / MULTIPLEX).iterdir())
         lines = files[0].read_text().splitlines(keepends=True)
         readings = [line for line in lines if '"bpm"' in line]
-        late = set(readings[len(readings) // 2 :][:LATE])
-        files[0].write_text("".join(line for line in lines if line not in late))
+        late = readings[len(readings) // 2 :][:LATE]
+        held_back = set(late)
+        files[0].write_text("".join(line for line in lines if line not in held_back))
         self._late.write_text("".join(late))
         shutil.copytree(self._days / "history", self.landing, dirs_exist_ok=True)
 
     def land_day(self) -> None:
-        """Land the next new day."""
-        for file in (self._days / "news").glob(f"*/*-{self._next_day:05}.*"):
+        """Land the next new day, or what is left of it."""
+        for file in (self._days / "news").glob(f"*/*-{self._next_day:05}.csv"):
             self._place(file.parent.name, file.suffix, file.read_text())
+        self.land_readings(None)
         self._next_day, self._next_line = self._next_day + 1, 0
 
-    def land_readings(self, count: int) -> None:
-        """Land the next lines of a new day that is not over."""
+    def land_readings(self, count: int | None) -> None:
+        """Land the next lines of a new day that is not over; all that are left if None."""
         [day] = (self._days / "news" / MULTIPLEX).glob(f"*-{self._next_day:05}.json")
-        lines = day.read_text().splitlines(keepends=True)
-        end = self._next_line + count
-        self._place(MULTIPLEX, ".json", "".join(lines[self._next_line : end]))
-        self._next_line = end
+        lines = day.read_text().splitlines(keepends=True)[self._next_line :][:count]
+        self._place(MULTIPLEX, ".json", "".join(lines))
+        self._next_line += len(lines)
 
     def land_late_readings(self) -> None:
         """Land half of what was held back of the first day."""

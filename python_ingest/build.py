@@ -22,11 +22,13 @@ def build(
     arguments: Sequence[str] = (),
     tell: Callable[[str], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
+    listen: Callable[["EventMsg"], None] = lambda _: None,
 ) -> str:
     """Run `dbt build` with further arguments for dbt and give a line that sums it up.
 
-    `tell` is told each node that has finished, `say` what models have to say. Raises BuildError if
-    a model or a test fails, BusyError if another build is at work on the lakehouse.
+    `tell` is told each node that has finished, `say` what models have to say, `listen` all of dbt's
+    events. Raises BuildError if a model or a test fails, BusyError if another build is at work on
+    the lakehouse.
     """
     # Imported here: dbt takes a second to load, and most commands do without it.
     from dbt.cli.main import dbtRunner
@@ -40,7 +42,7 @@ def build(
     settings.export()
     os.chdir(PROJECT)
     with only_one(settings.lakehouse, "build"):
-        result = dbtRunner(callbacks=[on_event]).invoke(["--quiet", "build", *arguments])
+        result = dbtRunner(callbacks=[on_event, listen]).invoke(["--quiet", "build", *arguments])
     if result.exception:
         raise BuildError(f"dbt did not get to build: {result.exception}") from result.exception
     results: list[Any] = list(getattr(result.result, "results", []))

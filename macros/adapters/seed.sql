@@ -28,7 +28,7 @@
 
 {% macro spark__load_csv_rows(model, agate_table) %}
     {% if model.unique_id in run_state().seeds_kept %}
-        {% do commits(this) %}
+        {% do note_version() %}
         {% do return("select 'nothing changed' as result") %}
     {% endif %}
     {% set types = model.config.get('column_types', {}) %}
@@ -44,7 +44,7 @@
     {% endfor %}
     {% set sql = 'insert into ' ~ this ~ ' values ' ~ rows | join(', ') %}
     {% if rows %}{% do run_query(sql) %}{% endif %}
-    {% do commits(this) %}
+    {% do note_version() %}
     {% do return(sql) %}
 {% endmacro %}
 

@@ -60,7 +60,7 @@
 
 {# Ask now at which version the table is: its readers, which start at once, would each ask for it. #}
 {% macro note_version() %}
-    {% if is_building() %}{% do commits(this) %}{% endif %}
+    {% if is_run_of_models() %}{% do commits(this) %}{% endif %}
 {% endmacro %}
 
 

@@ -9,15 +9,29 @@
 {% macro row_tests() %}
     {% set found = {} %}
     {% for test in graph.nodes.values() if test.attached_node == model.unique_id and test.unique_id in selected_resources %}
-        {% set config = test.config %}
-        {% set is_plain = not (config.where or config.store_failures or config.limit)
-            and [config.fail_calc, config.error_if, config.warn_if] == ['count(*)', '!= 0', '!= 0'] %}
-        {% set arguments = {'parent': parent_of(test)} %}
-        {% for name, value in test.test_metadata.kwargs.items() if is_plain and name not in ('model', 'to') %}
-            {% do arguments.update({name: render(value) if value is string else value}) %}
-        {% endfor %}
-        {% set failing = failing_row(test.test_metadata.name, arguments) if is_plain %}
-        {% if failing %}{% do found.update({test.unique_id: failing}) %}{% endif %}
+        {% if is_plain(test.config) %}
+            {% set failing = failing_row(test.test_metadata.name, arguments_of(test)) %}
+            {% if failing %}{% do found.update({test.unique_id: failing}) %}{% endif %}
+        {% endif %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+
+{# Whether a test passes if no row of its table fails, and leaves nothing behind. #}
+{% macro is_plain(config) %}
+    {% do return(
+        not (config.where or config.store_failures or config.limit)
+        and [config.fail_calc, config.error_if, config.warn_if] == ['count(*)', '!= 0', '!= 0']
+    ) %}
+{% endmacro %}
+
+
+{# A test's arguments as its macro sees them, but for its tables: `parent` is the one of a relationships test. #}
+{% macro arguments_of(test) %}
+    {% set found = {'parent': parent_of(test)} %}
+    {% for name, value in test.test_metadata.kwargs.items() if name not in ('model', 'to') %}
+        {% do found.update({name: render(value) if value is string else value}) %}
     {% endfor %}
     {% do return(found) %}
 {% endmacro %}

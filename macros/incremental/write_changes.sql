@@ -19,29 +19,37 @@
     {% endif %}
     {# Not kept: Spark would compute it anew after the write, since it reads the table. #}
     {% set compared = compare_sql(this, batch, columns, pruned, read.get('touched')) %}
-    {% set counts = [
-        "count_if(_write = 'insert') as inserts", "count_if(_write in ('update', 'delete')) as others",
-        'count(_is_in_batch) as batch',
-    ] %}
-    {% set failing = [''] %}
-    {% set tests = {} %}
-    {% for test, condition in row_tests().items() %}
-        {% do tests.update({test: 'failing_' ~ tests | length}) %}
-        {% do failing.append(condition ~ ' as ' ~ tests[test]) %}
-        {% do counts.append('count_if(_is_in_batch and ' ~ tests[test] ~ ') as ' ~ tests[test]) %}
-    {% endfor %}
-    {% set found = run_query(
-        'select ' ~ counts | join(', ') ~ ' from (select *' ~ failing | join(', ') ~ ' from (' ~ compared ~ '))'
-    ).rows[0] %}
+    {% set tests = row_tests() %}
+    {% set found = run_query(count_sql(compared, tests)).rows[0] %}
     {% call statement('main') %}
         {{ write_sql(this, columns, batch, compared, pruned, found) }}
     {% endcall %}
     {% if found['inserts'] or found['others'] %}
-        {% for test, column in tests.items() if not found[column] %}
-            {% do run_state().judged.update({test: true}) %}
+        {% for test in tests %}
+            {% if not found['failing_' ~ loop.index0] %}{% do run_state().judged.update({test: true}) %}{% endif %}
         {% endfor %}
     {% endif %}
 {% endmacro %}
+
+
+{# Counts what is to be written, and the rows of the batch that fail each of `tests`, as row_tests() gives them. #}
+{% macro count_sql(compared, tests) -%}
+    select
+        count_if(_write = 'insert') as inserts,
+        count_if(_write in ('update', 'delete')) as others,
+        count(_is_in_batch) as batch
+        {%- for test in tests %},
+        count_if(_is_in_batch and failing_{{ loop.index0 }}) as failing_{{ loop.index0 }}
+        {%- endfor %}
+    from (
+        select
+            *
+            {%- for failing in tests.values() %},
+            {{ failing }} as failing_{{ loop.index0 }}
+            {%- endfor %}
+        from ({{ compared }})
+    )
+{%- endmacro %}
 
 
 {# The statement that writes: `found` counts the rows to insert, those to update or delete, and those of the batch. #}
