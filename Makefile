@@ -32,7 +32,7 @@ check: setup ## Lint, types, SQL style, YAML, dbt's own checks
 	@$(RUN) sqlfluff lint --disable-progress-bar models tests/silver tests/gold
 
 bench: setup ## Measure speed and memory; write benchmarks/RESULTS.md
-	@$(RUN) python -m benchmarks
+	@$(RUN) --group bench python -m benchmarks
 
 clean: ## Remove what builds and demos have made: data, logs, target
 	rm -rf data logs target

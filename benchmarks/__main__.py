@@ -1,4 +1,4 @@
-"""`python -m benchmarks [memory|no_news|speed|increments ...]`: measure, and write RESULTS.md."""
+"""`python -m benchmarks [measure ...]`: take all measures or some, and write RESULTS.md."""
 
 import json
 import os
@@ -12,12 +12,17 @@ from pathlib import Path
 
 from benchmarks.increments import increments
 from benchmarks.ingest import memory, no_news, speed
+from benchmarks.load import load
+from benchmarks.no_news_build import no_news_build
+from benchmarks.plots import draw
 from benchmarks.report import report
 from python_ingest.settings import PROJECT
 
 RESULTS = PROJECT / "benchmarks" / "RESULTS.md"
+PACKAGES = ("dbt-core", "pyspark", "delta-spark", "duckdb")
 MEASURES: dict[str, Callable[[Path], object]] = {
-    measure.__name__: measure for measure in (memory, no_news, speed, increments)
+    measure.__name__: measure
+    for measure in (memory, no_news, speed, load, increments, no_news_build)
 }
 
 
@@ -33,11 +38,14 @@ def main(chosen: Sequence[str]) -> None:
             figures[name] = {
                 "date": f"{datetime.now(UTC):%Y-%m-%d}",
                 "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-                "versions": {name: version(name) for name in ("pyspark", "delta-spark")},
+                "versions": {
+                    name: version(name) for name in ("dbt-core", "pyspark", "delta-spark", "duckdb")
+                },
                 "figures": MEASURES[name](Path(folder)),
             }
         raw.write_text(json.dumps(figures, indent=2) + "\n")
         RESULTS.write_text(report(figures))
+        draw(figures, RESULTS.parent)
     print(RESULTS.read_text())
 
 

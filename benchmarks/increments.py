@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.build_costs import counted_build
 from benchmarks.growing_gym import GrowingGym
-from benchmarks.ingest import timed
+from benchmarks.timing import timed
 from python_ingest.build import EVERYDAY, build
 from python_ingest.ingest import ingest
 from python_ingest.settings import Settings

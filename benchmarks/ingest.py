@@ -9,13 +9,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 
 from benchmarks.process_memory import resident
+from benchmarks.timing import timed
 from python_ingest.errors import FitnessError
 from python_ingest.ingest import ingest
 from python_ingest.landing import MULTIPLEX
@@ -139,13 +139,6 @@ def start(command: list[str], root: Path) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         text=True,
     )
-
-
-def timed(work: Callable[[], None]) -> float:
-    """Give the seconds that a piece of work takes."""
-    began = time.monotonic()
-    work()
-    return time.monotonic() - began
 
 
 def forget_logs(spark: SparkSession) -> None:

@@ -1,7 +1,7 @@
 """The figures of the benchmarks as a page."""
 
-import statistics
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from benchmarks.ingest import FILES, MANY_READINGS, READINGS
@@ -29,14 +29,14 @@ def speed(figures: Mapping[str, Sequence[float]]) -> list[str]:
     """Give the section on the ingest's speed."""
     pairs = zip(figures["plain"], figures["ingest"], strict=True)
     ratios = [plain / ingest for plain, ingest in pairs]
-    ours, theirs = (statistics.median(figures[name]) for name in ("ingest", "plain"))
+    ours, theirs = (median(figures[name]) for name in ("ingest", "plain"))
     return table(
         ("what", "figure"),
         (f"{READINGS:,} readings to bronze", f"{ours:.1f} s ({READINGS / ours:,.0f} readings/s)"),
         ("the same lines read, parsed and written as Parquet by plain Spark", f"{theirs:.1f} s"),
         (
             f"the ingest's speed, plain Spark's being 1: median of {len(ratios)}, least, most",
-            f"{statistics.median(ratios):.2f}, {min(ratios):.2f}, {max(ratios):.2f}",
+            f"{median(ratios):.2f}, {min(ratios):.2f}, {max(ratios):.2f}",
         ),
     )
 
@@ -52,9 +52,74 @@ def memory(figures: Mapping[str, float]) -> list[str]:
 
 def no_news(figures: Sequence[float]) -> list[str]:
     """Give the section on an ingest that finds nothing new."""
-    seconds = f"{statistics.median(figures):.1f} s"
+    seconds = f"{median(figures):.1f} s"
     return table(
         ("what", "figure"), (f"nothing new among {FILES:,} files, beyond Spark's start", seconds)
+    )
+
+
+WHO = {
+    "own": "this project, all its everyday tests included",
+    "plain": "a plain Spark batch job: no dbt, no MERGE, no tests",
+    "stock": "the same models by dbt-spark's merge and `max(timestamp)`, generic tests only",
+    "duckdb": "DuckDB",
+}
+
+
+def load(figures: Figures) -> list[str]:
+    """Give the section on loads: the seconds of each side, and what ours are made of."""
+    head = ("readings", "who", "cold", "warm", "ours to theirs, turn by turn", "peak memory")
+    rows, parts = [], []
+    for readings, sides in figures.items():
+        ours = [turn["seconds"] for turn in sides["own"]["turns"]]
+        for name, side in sides.items():
+            cold, *warm = [turn["seconds"] for turn in side["turns"]]
+            pairs = list(zip(ours, [cold, *warm], strict=True))
+            ratio = median(our / their for our, their in pairs[1:] or pairs)
+            rows.append(
+                (
+                    f"{int(readings):,}",
+                    WHO[name],
+                    f"{cold:.0f} s",
+                    f"{median(warm):.0f} s" if warm else "",
+                    f"{ratio:.2f}",
+                    f"{side['gibibytes']:.1f} GiB",
+                )
+            )
+        parts += parts_of_load(readings, sides["own"]["turns"][-1])
+    return [
+        *table(head, *rows),
+        "",
+        "![Seconds by readings and side](load.svg)",
+        "",
+        "Of the last turn of this project, in seconds; models and tests run four at a time:",
+        "",
+        *table(("readings", "ingest", "build", "costliest models", "tests' share"), *parts),
+    ]
+
+
+def parts_of_load(readings: str, turn: Figures) -> list[Sequence[str]]:
+    """Give the row that says what a load's time was spent on."""
+    nodes = turn["nodes"]
+    models = {name.split(".")[-1]: s for name, s in nodes.items() if name.startswith("model.")}
+    costliest = sorted(models, key=lambda name: -models[name])[:4]
+    tests = sum(seconds for name, seconds in nodes.items() if name.startswith("test."))
+    return [
+        (
+            f"{int(readings):,}",
+            *(f"{turn['phases'][phase]:.0f}" for phase in ("ingest", "build")),
+            ", ".join(f"{name} {models[name]:.0f}" for name in costliest),
+            f"{tests / sum(nodes.values()):.0%}",
+        )
+    ]
+
+
+def no_news_build(figures: Mapping[str, Sequence[float]]) -> list[str]:
+    """Give the section on builds that find nothing new."""
+    return table(
+        ("what", "figure"),
+        ("in a warm process", f"{median(figures['warm']):.1f} s"),
+        ("`fitness build`, process start included", f"{median(figures['cold']):.1f} s"),
     )
 
 
@@ -65,7 +130,7 @@ def increments(figures: Figures) -> list[str]:
     kinds = [kind for kind in figures[least] if kind != "load"]
     rows = []
     for kind in kinds:
-        seconds = {days: statistics.median(figures[days][kind]["seconds"]) for days in figures}
+        seconds = {days: median(figures[days][kind]["seconds"]) for days in figures}
         counted = {days: total(figures[days][kind]["nodes"]) for days in figures}
         read = [f"{counted[days]['bytes_read'] / 2**20:.1f} MiB" for days in (least, most)]
         rows.append(
@@ -79,18 +144,16 @@ def increments(figures: Figures) -> list[str]:
                 share_of_tests(figures[most][kind]["nodes"]),
             )
         )
-    return table(
-        (
-            "news",
-            *(f"{days} days of history" for days in figures),
-            f"{most} to {least} days",
-            "statements",
-            "Spark jobs",
-            f"read with {least} and {most} days",
-            "tests' share",
-        ),
-        *rows,
+    head = (
+        "news",
+        *(f"{days} days of history" for days in figures),
+        f"{most} to {least} days",
+        "statements",
+        "Spark jobs",
+        f"read with {least} and {most} days",
+        "tests' share",
     )
+    return [*table(head, *rows), "", "![Seconds by news and history](increments.svg)"]
 
 
 def total(nodes: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -115,5 +178,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "speed": ("Landing to bronze: speed", speed),
     "memory": ("Landing to bronze: memory", memory),
     "no_news": ("Landing to bronze: no news", no_news),
+    "load": ("Landing to gold: all at once", load),
     "increments": ("Bronze to gold: builds of news, all everyday tests included", increments),
+    "no_news_build": ("Bronze to gold: no news", no_news_build),
 }

@@ -37,6 +37,7 @@ from python_ingest.tables import (
     CSV_COLUMNS,
     JSON_COLUMNS,
     create_tables,
+    may_have_rows,
     missing_tables,
     read_table,
 )
@@ -157,7 +158,7 @@ def why_anew(stream: Stream, missing: Collection[str]) -> str | None:
         lambda: any(
             not read_table(writer.spark, writer.settings, table).where(is_own).isEmpty()
             for table in writer.tables
-            if table not in missing
+            if table not in missing and may_have_rows(writer.settings, table)
         ),
     )
 

@@ -93,6 +93,11 @@ def read_table(spark: SparkSession, settings: Settings, table: str) -> DataFrame
     return spark.read.format("delta").load(address(settings, table))
 
 
+def may_have_rows(settings: Settings, table: str) -> bool:
+    """Tell whether a bronze table may have rows, as far as that can be seen without Spark."""
+    return bool(settings.catalog) or any(Path(address(settings, table)).glob("*.parquet"))
+
+
 def append(rows: DataFrame, settings: Settings, table: str) -> None:
     """Append rows to a bronze table."""
     columns = schema(table_columns(table)).names

@@ -33,12 +33,7 @@
 {# Whether models will read many rows: the news of bronze, or all of it when there is a full refresh. #}
 {% macro has_much_news() %}
     {% set many = 300000 %}
-    {% set seen = {} %}
-    {% for inputs in watermarks().values() if not flags.FULL_REFRESH %}
-        {% for input, mark in inputs.items() %}
-            {% do seen.update({input: [seen.get(input, mark.version), mark.version] | min}) %}
-        {% endfor %}
-    {% endfor %}
+    {% set seen = {} if flags.FULL_REFRESH else oldest_watermarks() %}
     {% set counts = [] %}
     {% for source in graph.sources.values() if source.schema == 'bronze' %}
         {% set relation = api.Relation.create(schema=source.schema, identifier=source.identifier) %}

@@ -3,6 +3,10 @@
   as it is, so that what reads it sees no change.
 #}
 {% macro spark__reset_csv_table(model, full_refresh, old_relation, agate_table) %}
+    {% if not full_refresh and is_as_loaded(model) %}
+        {% do run_state().seeds_kept.append(model.unique_id) %}
+        {% do return('') %}
+    {% endif %}
     {% set columns = agate_table.column_names | list %}
     {% set stored_columns = adapter.get_columns_in_relation(old_relation) | map(attribute='name') | list %}
     {% if full_refresh or columns != stored_columns %}
@@ -26,9 +30,39 @@
 {% endmacro %}
 
 
+{# Whether neither the file nor the table has changed since the seed was loaded: asked of the watermarks. #}
+{% macro is_as_loaded(model) %}
+    {% set name = input_name(this) %}
+    {% set mark = watermarks().get(name, {}).get(name) %}
+    {% set newest = commits(this)[0] if mark else {} %}
+    {% do return(
+        mark and [mark.version, mark.committed_at, mark.logic] == [newest.version, newest.committed_at, seed_fingerprint(model)]
+    ) %}
+{% endmacro %}
+
+
+{% macro seed_fingerprint(model) %}
+    {% do return(local_md5(model.checksum.checksum ~ tojson(model.config.get('column_types') or {}, sort_keys=true))) %}
+{% endmacro %}
+
+
+{# Remember how the seed's table is now, for is_as_loaded(). #}
+{% macro note_load(model) %}
+    {% if is_run_of_models() %}
+        {% set name = input_name(this) %}
+        {% set newest = commits(this)[0] %}
+        {% do run_state().reads.update({model.unique_id: {
+            'model': name,
+            'logic': seed_fingerprint(model),
+            'inputs': {name: {'to': newest.version, 'committed_at': newest.committed_at}},
+        }}) %}
+    {% endif %}
+{% endmacro %}
+
+
 {% macro spark__load_csv_rows(model, agate_table) %}
     {% if model.unique_id in run_state().seeds_kept %}
-        {% do note_version() %}
+        {% do note_load(model) %}
         {% do return("select 'nothing changed' as result") %}
     {% endif %}
     {% set types = model.config.get('column_types', {}) %}
@@ -45,6 +79,7 @@
     {% set sql = 'insert into ' ~ this ~ ' values ' ~ rows | join(', ') %}
     {% if rows %}{% do run_query(sql) %}{% endif %}
     {% do note_version() %}
+    {% do note_load(model) %}
     {% do return(sql) %}
 {% endmacro %}
 

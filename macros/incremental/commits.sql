@@ -8,22 +8,119 @@
     {% set known = run_state().commits %}
     {% set name = input_name(relation) %}
     {% if name not in known %}
-        {# As many as a run is likely to need; of two models that ask at once the first answer counts. #}
-        {% do known.setdefault(name, read_history(relation, 10)) %}
+        {# Of two nodes that ask at once the first answer counts. #}
+        {% for table, found in read_commits(relation, oldest_watermarks()).items() %}
+            {% do known.setdefault(table, found) %}
+        {% endfor %}
     {% endif %}
-    {% set newest = known[name][0].version %}
     {% if down_to is not none and known[name][-1].version > down_to %}
         {# Later commits than the first look are cut off: the run stays at the version it saw first. #}
-        {% set history = read_history(relation, newest - down_to + 50) | selectattr('version', 'le', newest) | list %}
-        {% do known.update({name: history}) %}
+        {% set found = read_commits(relation, {name: down_to})[name] %}
+        {% do known.update({name: found | selectattr('version', 'le', known[name][0].version) | list}) %}
     {% endif %}
     {% do return(known[name]) %}
 {% endmacro %}
 
 
-{% macro read_history(relation, limit) %}
+{# Look at the model's table again, which has just been written: its readers start at once, and would each ask. #}
+{% macro note_version() %}
+    {% if is_run_of_models() %}
+        {% set known = run_state().commits %}
+        {% set name = input_name(this) %}
+        {% set before = known.get(name, []) %}
+        {% set newest = before[0].version if before else -1 %}
+        {% set found = read_commits(this, {name: newest + 1} if before else {}).get(name, []) %}
+        {% do known.update({name: (found | selectattr('version', 'gt', newest) | list) + before}) %}
+    {% endif %}
+{% endmacro %}
+
+
+{#
+  The commits of a table, {name: commits}, and maybe of others, newest first; `oldest` has the version
+  down to which they are wanted, by name; without one, some.
+#}
+{% macro read_commits(relation, oldest) %}
+    {% do return(adapter.dispatch('read_commits', 'fitness')(relation, oldest)) %}
+{% endmacro %}
+
+{% macro default__read_commits(relation, oldest) %}
+    {% set name = input_name(relation) %}
+    {# As many as a run is likely to need. #}
+    {% set found = run_query('describe history ' ~ relation ~ ' limit 10').rows %}
+    {% set older = found[-1]['version'] - oldest[name] if name in oldest else 0 %}
+    {% if older > 0 %}
+        {% set found = run_query('describe history ' ~ relation ~ ' limit ' ~ (older + 50)).rows %}
+    {% endif %}
+    {% do return({name: as_commits(found)}) %}
+{% endmacro %}
+
+{#
+  Below the warehouse folder the logs of all tables are read by one statement, at the first question; it takes
+  as long as one `describe history`.
+#}
+{% macro spark__read_commits(relation, oldest) %}
+    {% set known = run_state().commits %}
+    {% set name = input_name(relation) %}
+    {% if known and name not in known %}
+        {% do return(default__read_commits(relation, oldest)) %}
+    {% endif %}
+    {% set versions = [] %}
+    {% for table, version in oldest.items() %}{% do versions.append("when '" ~ table ~ "' then " ~ version) %}{% endfor %}
+    {% set wanted = 'case ' ~ log_table() ~ ' ' ~ versions | join(' ') ~ ' else 0 end' if versions else 0 %}
+    {% set tables = relation.schema ~ '/' ~ relation.identifier if known else '*/*' %}
+    {# A writer may leave out what it did: its commit is news all the same. #}
+    {% set query %}
+        select
+            name,
+            version,
+            timestamp,
+            {%- for field in ['operation', 'operationParameters', 'operationMetrics'] %}
+            get_json_object(info, '$.commitInfo.{{ field }}') as {{ field }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from (
+            select
+                {{ log_table() }} as name,
+                {{ log_version() }} as version,
+                _metadata.file_modification_time as timestamp,
+                max(if(value like '{"commitInfo"%', value, null)) as info
+            from text.`{{ warehouse() }}/{{ tables }}/_delta_log`
+            where _metadata.file_name rlike '^[0-9]+[.]json$' and {{ log_version() }} >= {{ wanted }}
+            group by all
+        )
+        order by version desc
+    {% endset %}
+    {% set rows = {} %}
+    {% for row in run_query(query).rows %}{% do rows.setdefault(row['name'], []).append(row) %}{% endfor %}
+    {% set found = {} %}
+    {% for table, own in rows.items() %}{% do found.update({table: as_commits(own)}) %}{% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+
+{# Of a file of a Delta log: the table, `schema.table`, and the version. Spark reads no file that these rule out. #}
+{% macro log_table() -%}
+    replace(regexp_extract(_metadata.file_path, '([^/]+/[^/]+)/_delta_log/', 1), '/', '.')
+{%- endmacro %}
+
+{% macro log_version() -%}
+    cast(split_part(_metadata.file_name, '.', 1) as bigint)
+{%- endmacro %}
+
+
+{# The folder of the schemas' folders, as a pattern of paths that matches it alone. #}
+{% macro warehouse() %}
+    {% set state = run_state() %}
+    {% if not state.warehouse %}
+        {% do state.update({'warehouse': run_query('set spark.sql.warehouse.dir').rows[0]['value']}) %}
+    {% endif %}
+    {% do return(modules.re.sub('([][{}*?\\\\])', '\\\\\\1', state.warehouse) | replace('`', '``')) %}
+{% endmacro %}
+
+
+{# Rows of `describe history`, newest first, as commits() gives them. #}
+{% macro as_commits(rows) %}
     {% set found = [] %}
-    {% for row in run_query('describe history ' ~ relation ~ ' limit ' ~ limit).rows %}
+    {% for row in rows %}
         {% set metrics = row['operationMetrics'] | string %}
         {% set appends = row['operation'] == 'STREAMING UPDATE'
             or (row['operation'] == 'WRITE' and 'Append' in (row['operationParameters'] | string)) %}

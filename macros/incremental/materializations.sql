@@ -6,14 +6,20 @@
 #}
 {% materialization incremental, adapter='spark', supported_languages=['sql', 'python'] %}
     {% do check_follows_inputs(model) %}
-    {% set built = follow_changes() if is_following_changes() else dbt.materialization_incremental_spark() %}
+    {% if is_following_changes() %}
+        {{ return(follow_changes()) }}
+    {% endif %}
+    {% set built = dbt.materialization_incremental_spark() %}
     {% do note_version() %}
     {{ return(built) }}
 {% endmaterialization %}
 
 {% materialization incremental, adapter='databricks', supported_languages=['sql', 'python'] %}
     {% do check_follows_inputs(model) %}
-    {% set built = follow_changes() if is_following_changes() else dbt.materialization_incremental_databricks() %}
+    {% if is_following_changes() %}
+        {{ return(follow_changes()) }}
+    {% endif %}
+    {% set built = dbt.materialization_incremental_databricks() %}
     {% do note_version() %}
     {{ return(built) }}
 {% endmaterialization %}
@@ -48,6 +54,8 @@
 
 
 {% macro follow_changes() %}
+    {# Its readers start at once, and would each ask. #}
+    {% do commits(this) %}
     {% if not has_news() %}
         {% do return(leave_as_it_is()) %}
     {% endif %}
@@ -55,12 +63,6 @@
     {% do write_changes() %}
     {{ run_hooks(post_hooks) }}
     {% do return({'relations': [this]}) %}
-{% endmacro %}
-
-
-{# Ask now at which version the table is: its readers, which start at once, would each ask for it. #}
-{% macro note_version() %}
-    {% if is_run_of_models() %}{% do commits(this) %}{% endif %}
 {% endmacro %}
 
 
@@ -77,11 +79,7 @@
 
 
 {% macro pass_unread() %}
-    {% set state = run_state() %}
-    {% if not state.passed %}
-        {% do state.update({'passed': run_query('select 0 as failures, false as should_warn, false as should_error')}) %}
-    {% endif %}
     {% set message = 'decided with its model' if has_news() else 'nothing changed' %}
-    {% do store_raw_result('main', message=message, code='', rows_affected='', agate_table=state.passed) %}
+    {% do store_raw_result('main', message=message, code='', rows_affected='', agate_table=run_state().passed) %}
     {% do return({'relations': []}) %}
 {% endmacro %}

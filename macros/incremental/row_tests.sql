@@ -61,6 +61,12 @@
         {% do return(outside | join(' or ')) %}
     {% elif name == 'satisfies' %}
         {% do return('(' ~ arguments.condition ~ ') is not true') %}
+    {% elif name == 'primary_key' and arguments.columns == key_columns() %}
+        {% set failing = ['count(*) over (partition by ' ~ arguments.columns | join(', ') ~ ') > 1'] %}
+        {% for key in arguments.columns | reject('in', arguments.get('nullable', [])) %}
+            {% do failing.append(key ~ ' is null') %}
+        {% endfor %}
+        {% do return(failing | join(' or ')) %}
     {% elif name == 'relationships' and arguments.parent %}
         {% do return(column ~ ' is not null and not exists (select 1 from (select ' ~ arguments.field
             ~ ' as _parent_key from ' ~ arguments.parent ~ ') where _parent_key = ' ~ column ~ ')') %}

@@ -9,6 +9,7 @@
     {% do return(graph.setdefault('incremental ' ~ invocation_id, {
         'watermarks': none,
         'commits': {},
+        'warehouse': none,
         'reads': {},
         'asked': {},
         'judged': {},

@@ -105,6 +105,8 @@
 {% macro dates_of(query) %}
     {% if not is_building() or model_read().mode != 'changes' %}
         {% do return(none) %}
+    {% elif not has_news() %}
+        {% do return([]) %}
     {% endif %}
     {% do return(run_query(query).columns[0].values() | reject('none') | map('string') | list) %}
 {% endmacro %}

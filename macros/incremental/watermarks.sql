@@ -34,14 +34,31 @@
     {% set state = run_state() %}
     {% if state.watermarks is none %}
         {% set found = {} %}
-        {% for row in run_query('select model, input, version, committed_at, logic from ' ~ watermarks_relation()).rows %}
+        {# With what a test that passes yields, which pass_unread() then need not ask for. #}
+        {% set table = run_query(
+            'select model, input, version, committed_at, logic, 0 as failures, false as should_warn, false as should_error from '
+            ~ watermarks_relation()
+        ) %}
+        {% for row in table.rows %}
             {% do found.setdefault(row['model'], {}).update({row['input']: {
                 'version': row['version'] | int, 'committed_at': row['committed_at'], 'logic': row['logic']
             }}) %}
         {% endfor %}
-        {% do state.update({'watermarks': found}) %}
+        {% do state.update({'watermarks': found, 'passed': table.select(['failures', 'should_warn', 'should_error']).limit(1)}) %}
     {% endif %}
     {% do return(state.watermarks) %}
+{% endmacro %}
+
+
+{# {input: the oldest version of it that a model or a test still has to go on from}. #}
+{% macro oldest_watermarks() %}
+    {% set oldest = {} %}
+    {% for inputs in watermarks().values() %}
+        {% for input, mark in inputs.items() %}
+            {% do oldest.update({input: [oldest.get(input, mark.version), mark.version] | min}) %}
+        {% endfor %}
+    {% endfor %}
+    {% do return(oldest) %}
 {% endmacro %}
 
 

@@ -25,6 +25,7 @@
         {{ write_sql(this, columns, batch, compared, pruned, found) }}
     {% endcall %}
     {% if found['inserts'] or found['others'] %}
+        {% do note_version() %}
         {% for test in tests %}
             {% if not found['failing_' ~ loop.index0] %}{% do run_state().judged.update({test: true}) %}{% endif %}
         {% endfor %}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PROJECT_FILE = f"""
 name: fitness
 profile: fitness
-macro-paths: ["{PROJECT}/macros", "{PROJECT}/tests/generic"]
+macro-paths: [macros, "{PROJECT}/macros", "{PROJECT}/tests/generic"]
 models:
   +materialized: incremental
   +incremental_strategy: merge
@@ -45,6 +45,11 @@ class SmallProject:
         path = self.folder / ("models" if name.endswith(".yml") else "tests") / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(dedent(text))
+
+    def macro(self, name: str, text: str) -> None:
+        """Write a macro."""
+        (self.folder / "macros").mkdir(exist_ok=True)
+        (self.folder / "macros" / f"{name}.sql").write_text(dedent(text))
 
     def dbt(self, command: str, *arguments: str) -> "dbtRunnerResult":
         """Run a dbt command, whatever comes of it."""

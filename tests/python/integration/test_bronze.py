@@ -114,6 +114,18 @@ def test_files_of_every_kind_land_whole(lake: Lake) -> None:
     assert lake.ingest() == {}
 
 
+def test_an_ingest_without_news_asks_spark_for_nothing(lake: Lake) -> None:
+    """Also of the feeds of which nothing has ever landed."""
+    folder = lake.settings.landing / "kafka_multiplex_bz"
+    folder.mkdir(parents=True)
+    (folder / "one.json").write_text(f'{{"topic":"bpm","value":{READING}}}\n')
+    lake.ingest()
+    scheduler = lake.spark.sparkContext._jsc.sc().dagScheduler()
+    before = scheduler.numTotalJobs()
+    assert lake.ingest() == {}
+    assert scheduler.numTotalJobs() == before
+
+
 def visits(lake: Lake) -> list[dict[str, object]]:
     return lake.rows("bronze.gym_logins_bz")
 

@@ -131,12 +131,15 @@ ROW_TESTS = """
           - relationships:
               name: sold
               arguments: {column_name: concat(shop), to: ref('towns'), field: lower(shop)}
+          - primary_key:
+              name: keyed
+              arguments: {columns: [shop]}
 """
 
 
 def test_tests_of_rows_are_decided_while_their_model_is_written(project: SmallProject) -> None:
     """From its batch, and only as long as nothing else has written the table."""
-    names = ("counted", "lettered", "ranged", "small", "sold")
+    names = ("counted", "lettered", "ranged", "small", "sold", "keyed")
 
     def outcomes() -> list[str]:
         found = project.build("--vars", "most: 60")
@@ -154,26 +157,76 @@ def test_tests_of_rows_are_decided_while_their_model_is_written(project: SmallPr
     assert outcomes() == passed("decided with its model")
     assert outcomes() == passed("nothing changed")
     project.rows("insert into silver.sales values (5, 'c', null), (6, 'a', 31)")
-    assert [o.split(":")[0] for o in outcomes()] == ["fail"] * len(names)
+    assert [o.split(":")[0] for o in outcomes()] == [*["fail"] * 5, "pass"]
     project.rows("delete from silver.sales where id > 4")
     assert outcomes() == passed("OK")
-    project.rows("insert into silver.shops values ('z', 99, 'hand')")
+    project.rows("insert into silver.shops values ('z', 99, 'hand'), ('z', 99, 'hand')")
     project.rows("insert into silver.sales values (7, 'b', 1)")
-    assert [o.split(":")[0] for o in outcomes()] == ["pass", *["fail"] * 4]
+    assert [o.split(":")[0] for o in outcomes()] == ["pass", *["fail"] * 5]
 
 
-def test_a_table_is_asked_for_its_version_once_a_build(project: SmallProject) -> None:
-    """By its model, before its readers start at once."""
+def test_a_key_that_a_batch_repeats_fails_its_test(project: SmallProject) -> None:
+    """Also where the rows are appended, which Delta does without a look at their keys."""
+    project.model("sales", SALES)
+    project.model(
+        "places",
+        """
+        {{ config(unique_key=['shop', 'amount']) }}
+        select shop, amount from {{ changes(ref('sales')) }}
+        """,
+    )
+    key = "{name: keyed, arguments: {columns: [shop, amount]}}"
+    tests = f"data_tests: [primary_key: {key}]"
+    project.test("places.yml", f"{{version: 2, models: [{{name: places, {tests}}}]}}")
+    assert project.build()["keyed"] == "pass: OK"
+    project.rows("insert into silver.sales values (4, 'b', 40)")
+    assert project.build()["keyed"] == "pass: decided with its model"
+    project.rows("insert into silver.sales values (5, 'b', 50), (6, 'b', 50)")
+    assert project.build()["keyed"].startswith("fail")
+    project.rows("delete from silver.places where amount = 50")
+    project.rows("insert into silver.sales values (7, null, 70)")
+    assert project.build()["keyed"].startswith("fail")
+
+
+def test_the_log_of_a_table_is_looked_at_once_a_build_and_when_it_has_been_written(
+    project: SmallProject,
+) -> None:
+    """By the first node for all tables, and by each model for its readers, which start at once."""
     project.model("sales", SALES)
     for reader in range(3):
         project.model(f"shops_{reader}", SHOPS)
         project.test(f"is_known_{reader}.sql", "select * from {{ ref('sales') }} where id is null")
     for _ in range(2):
         project.build()
-        asked = [text for text in project.statements if "describe history" in text]
-        assert sum("silver.sales" in text for text in asked) == 1
-        assert len(asked) == 4
+        looks = [t for t in project.statements if "describe history" in t or "_delta_log" in t]
+        assert len(looks) == 1 + 3
         project.rows("insert into silver.sales values (4, 'b', 5)")
+    project.build("--select", "sales")
+    [look] = [text for text in project.statements if "_delta_log" in text]
+    assert "*/*/_delta_log" in look
+
+
+@pytest.mark.parametrize("operation", ["insert into {0} values (4, 'b', 5)", "optimize {0}"])
+def test_the_log_tells_of_a_commit_what_describe_history_does(
+    project: SmallProject, operation: str
+) -> None:
+    """Read as it lies, it must agree with what Delta makes of it, names and times and figures."""
+    project.model("sales", SALES)
+    project.build()
+    project.rows(operation.format("silver.sales"))
+    project.macro(
+        "told",
+        """
+        {% macro told() %}
+            {% set sales = ref('sales') %}
+            {% set ours = spark__read_commits(sales, {})[input_name(sales)] %}
+            {% set theirs = default__read_commits(sales, {})[input_name(sales)] %}
+            {% do log('same ' ~ (ours == theirs) ~ ' ' ~ ours, info=true) %}
+        {% endmacro %}
+        """,
+    )
+    assert project.dbt("run-operation", "told").success
+    assert project.said[0].startswith("same True"), project.said
 
 
 FORGETFUL = """

@@ -1,0 +1,30 @@
+"""The same tables by DuckDB, out of the same landing files: what Spark's price is measured by."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from python_ingest.settings import PROJECT
+
+SCRIPT = Path(__file__).with_suffix(".sql")
+
+
+def duckdb_job(landing: Path, database: Path) -> None:
+    """Make bronze, silver and gold of all that has landed, in a new `database` file.
+
+    A database that is there is replaced. Raises duckdb.Error, for instance if a feed has no file.
+    """
+    for file in (database, database.with_name(f"{database.name}.wal")):
+        file.unlink(missing_ok=True)
+    with duckdb.connect(database) as connection:
+        variables = {"landing": landing, "gyms": PROJECT / "seeds" / "gyms.csv"}
+        for name, path in variables.items():
+            connection.execute(f"set variable {name} = ?", [str(path)])
+        connection.execute(SCRIPT.read_text())
+
+
+def duckdb_rows(database: Path, query: str) -> list[tuple[Any, ...]]:
+    """Give the rows of a query."""
+    with duckdb.connect(database, read_only=True) as connection:
+        return connection.execute(query).fetchall()

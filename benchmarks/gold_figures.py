@@ -1,0 +1,39 @@
+"""Figures of the two gold tables, in SQL that Spark and DuckDB read: the same if the tables are."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import isclose
+from typing import Any
+
+from python_ingest.errors import FitnessError
+
+Figures = Mapping[str, float]
+QUERIES: Mapping[str, Mapping[str, str]] = {
+    "gold.workout_bpm_summary": {
+        "workouts": "count(*)",
+        "recordings": "sum(num_recordings)",
+        "beats": "sum(avg_bpm * num_recordings)",
+    },
+    "gold.gym_summary": {
+        "visits": "count(*)",
+        "minutes_in_gym": "sum(minutes_in_gym)",
+        "minutes_exercising": "sum(minutes_exercising)",
+    },
+}
+
+
+def gold_figures(rows_of: Callable[[str], Sequence[Sequence[Any]]]) -> dict[str, float]:
+    """Ask for the figures; `rows_of` gives the rows of a query."""
+    found: dict[str, float] = {}
+    for table, figures in QUERIES.items():
+        [row] = rows_of(f"select {', '.join(figures.values())} from {table}")  # noqa: S608 - ours
+        found |= {name: float(value or 0) for name, value in zip(figures, row, strict=True)}
+    return found
+
+
+def check_same(ours: Figures, theirs: Figures, who: str) -> None:
+    """Raise FitnessError unless the figures are equal, sums of doubles in whatever order aside."""
+    for name, figure in ours.items():
+        if not isclose(figure, theirs[name], rel_tol=1e-9):
+            raise FitnessError(
+                f"{who} has other gold tables: {name} is {theirs[name]}, not {figure}"
+            )

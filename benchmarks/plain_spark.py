@@ -1,0 +1,108 @@
+"""What incrementality costs: the same tables by a plain Spark batch job.
+
+Landing is parsed by the project's own parser, in one batch, and each model's SQL, as dbt compiles
+it for a full refresh, overwrites a Parquet table, one after another: no dbt run, no watermarks, no
+MERGE, no tests. The snapshot of profiles is left out: what was believed before cannot be computed.
+
+The tables have the names of the project's own, so the job needs a process and a lakehouse folder to
+itself.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+
+from python_ingest.batches import held
+from python_ingest.errors import BuildError, FitnessError
+from python_ingest.landed_files import contents_of, lines_of
+from python_ingest.landing import MULTIPLEX
+from python_ingest.packs import packs_of_files, packs_of_lines, rows_of
+from python_ingest.settings import PROJECT, Settings
+from python_ingest.tables import CSV_COLUMNS, INGESTED_AT, JSON_COLUMNS, schema, table_columns
+
+COMPILED = PROJECT / "target" / "plain_spark"
+LAYERS = ("bronze", "silver", "gold")
+
+
+def compile_models(settings: Settings) -> None:
+    """Have dbt write down each model's SQL, which asks Spark nothing; raises BuildError."""
+    # Imported here: dbt takes a second to load.
+    from dbt.cli.main import dbtRunner
+
+    settings.export()
+    os.chdir(PROJECT)
+    models = ["--select", "resource_type:model", "--no-populate-cache"]
+    result = dbtRunner().invoke(["--quiet", "compile", *models, "--target-path", str(COMPILED)])
+    if not result.success:
+        raise BuildError(f"dbt did not compile the models: {result.exception}")
+
+
+def plain_spark_job(spark: SparkSession, settings: Settings) -> None:
+    """Read landing, compute, overwrite the tables; compile_models() comes before.
+
+    Raises FitnessError in a lakehouse that holds tables of the project.
+    """
+    if any(settings.lakehouse.glob("*/*/_delta_log")):
+        raise FitnessError(f"{settings.lakehouse} is the project's: give the job another folder.")
+    spark.conf.set("spark.sql.ansi.enabled", "false")  # as dbt has it
+    for layer in LAYERS:
+        folder = settings.lakehouse / "parquet" / layer
+        spark.sql(f"create schema if not exists {layer} location '{folder}'")
+    write_bronze(spark, settings.landing)
+    for node in nodes_in_order():
+        table = f"{node['schema']}.{node['alias']}"
+        spark.sql(f"drop table if exists {table}")
+        if node["resource_type"] == "seed":
+            write_seed(spark, node, table)
+            continue
+        columns = node["config"].get("partition_by")
+        partitioned = f"partitioned by ({', '.join(columns)})" if columns else ""
+        spark.sql(f"create table {table} using parquet {partitioned} as {node['compiled_code']}")
+
+
+def write_bronze(spark: SparkSession, landing: Path) -> None:
+    """Parse all that has landed, and overwrite the tables of bronze."""
+    for feed in (MULTIPLEX, *CSV_COLUMNS):
+        is_csv = feed in CSV_COLUMNS
+        files = sorted(str(p) for p in (landing / feed).rglob("*") if p.name[0] not in "._")
+        if is_csv:
+            read = packs_of_files(contents_of(spark, files), feed)
+        else:
+            read = packs_of_lines(lines_of(spark, files))
+        with held(read) as (packs, _):
+            for table in [feed] if is_csv else JSON_COLUMNS:
+                rows = rows_of(packs, table).withColumn(INGESTED_AT, F.current_timestamp())
+                spark.sql(f"drop table if exists bronze.{table}")
+                columns = schema(table_columns(table)).names
+                rows.select(*columns).write.format("parquet").saveAsTable(f"bronze.{table}")
+
+
+def nodes_in_order() -> Iterator[dict[str, Any]]:
+    """Give dbt's models and seeds that are tables, each after what it reads."""
+    nodes = json.loads((COMPILED / "manifest.json").read_text())["nodes"]
+    tables = {name: node for name, node in nodes.items() if is_table(node)}
+    reads = {
+        name: node["depends_on"].get("nodes", [])
+        for name, node in nodes.items()
+        if node["resource_type"] in ("model", "seed")
+    }
+    yield from (tables[name] for name in TopologicalSorter(reads).static_order() if name in tables)
+
+
+def is_table(node: dict[str, Any]) -> bool:
+    """Tell whether a node of dbt's is a model or seed with a table."""
+    kind, materialized = node["resource_type"], node["config"].get("materialized")
+    return kind in ("model", "seed") and materialized != "ephemeral"
+
+
+def write_seed(spark: SparkSession, node: dict[str, Any], table: str) -> None:
+    """Load a seed."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in node["config"]["column_types"].items())
+    file = str(PROJECT / node["original_file_path"])
+    spark.read.csv(file, header=True, schema=columns).write.format("parquet").saveAsTable(table)

@@ -1,0 +1,25 @@
+"""What people write today: the project's models, built by dbt-spark's stock incremental merge.
+
+The dbt project in stock_merge/ has the same models, seeds and generic tests; its macros say what
+it gets wrong: late rows are lost, and nothing is ever deleted.
+"""
+
+from python_ingest.build import EVERYDAY, build
+from python_ingest.settings import PROJECT, Settings
+
+STOCK_MERGE = PROJECT / "benchmarks" / "stock_merge"
+
+
+def stock_build(settings: Settings) -> None:
+    """Build and test what the ingest has landed, in a lakehouse that no other build has written to.
+
+    Raises BuildError if a model or a test fails.
+    """
+    folders = {
+        "--project-dir": STOCK_MERGE,
+        "--profiles-dir": PROJECT,
+        "--target-path": PROJECT / "target" / "stock_merge",
+        "--log-path": PROJECT / "logs",
+    }
+    places = [text for flag, folder in folders.items() for text in (flag, str(folder))]
+    build(settings, [*EVERYDAY, *places])
