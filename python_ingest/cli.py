@@ -19,7 +19,7 @@ from rich.logging import RichHandler
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from python_ingest.errors import FitnessError
-from python_ingest.settings import PROJECT, Settings, duration, read_settings
+from python_ingest.settings import PROJECT, Rhythm, Settings, duration, read_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -47,6 +47,9 @@ Lakehouse = Annotated[
 ]
 Out = Annotated[
     Path | None, typer.Option(help="The landing folder. Default: FITNESS_LANDING or data/landing.")
+]
+Interval = Annotated[
+    str, typer.Option(help="With --continuous: how often to look for files, as in 5s or 1m.")
 ]
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -161,9 +164,7 @@ def ingest(
     continuous: Annotated[
         bool, typer.Option("--continuous", help="Go on landing what is new, until stopped.")
     ] = False,
-    interval: Annotated[
-        str, typer.Option(help="With --continuous: how often to look, as in 5s or 1m.")
-    ] = "5s",
+    interval: Interval = "5s",
     clean_after: Annotated[
         str | None,
         typer.Option(
@@ -199,14 +200,33 @@ def build(context: typer.Context, lakehouse: Lakehouse = None) -> None:
 
 
 @app.command(context_settings=PASS_ON)
-def run(context: typer.Context, landing: Landing = None, lakehouse: Lakehouse = None) -> None:
+def run(
+    context: typer.Context,
+    landing: Landing = None,
+    lakehouse: Lakehouse = None,
+    continuous: Annotated[
+        bool, typer.Option("--continuous", help="Go on landing and building, until stopped.")
+    ] = False,
+    interval: Interval = "5s",
+    shortest: Annotated[
+        str, typer.Option(help="With --continuous: the shortest time between two builds' starts.")
+    ] = "10s",
+    longest: Annotated[
+        str, typer.Option(help="With --continuous: build so often even if nothing has landed.")
+    ] = "1h",
+) -> None:
     """Land new files, then build and test; further arguments are dbt build's."""
     with plain_errors():
         settings = read_settings(landing, lakehouse)
+        rhythm = Rhythm(duration(interval), duration(shortest), duration(longest))
         # dbt takes seconds to load, which it can do while the ingest waits for Spark.
         Thread(target=import_module, args=["dbt.cli.main"], daemon=True).start()
-        run_ingest(start(settings), settings)
-        run_build(settings, context.args)
+        spark = start(settings)
+        if continuous:
+            run_both(spark, settings, rhythm, context.args)
+        else:
+            run_ingest(spark, settings)
+            run_build(settings, context.args)
 
 
 @app.command()
@@ -263,6 +283,24 @@ def run_ingest(spark: "SparkSession", settings: Settings, every: timedelta | Non
         console.print("Nothing new has landed.")
     for table, count in sorted(landed.items()):
         console.print(f"  {table:<20} {count:>12,} rows", highlight=False)
+
+
+def run_both(
+    spark: "SparkSession", settings: Settings, rhythm: Rhythm, arguments: list[str]
+) -> None:
+    """Land and build what comes until stopped, saying what landed and how the builds went."""
+    from python_ingest.continuous import run_continuously
+
+    stop = stop_on_signals()
+    console.print(f"Landing {settings.landing} and building it until stopped.", soft_wrap=True)
+    run_continuously(
+        spark,
+        settings,
+        rhythm,
+        stop,
+        lambda figures: log.info("%s", figures),
+        lambda: run_build(settings, arguments),
+    )
 
 
 def on_batch(tell: Callable[[str], None]) -> Callable[["BatchFigures"], None]:

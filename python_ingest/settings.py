@@ -80,6 +80,19 @@ class Settings:
         os.environ["FITNESS_TARGET"] = self.target
 
 
+@dataclass(frozen=True)
+class Rhythm:
+    """How often to look for files, and how often to build, in continuous operation.
+
+    A build begins once something has landed, `shortest` after the last one began, and without
+    anything landing (a model or a seed may have changed) `longest` after.
+    """
+
+    ingest: timedelta
+    shortest: timedelta
+    longest: timedelta
+
+
 def read_settings(
     landing: Path | None = None,
     lakehouse: Path | None = None,

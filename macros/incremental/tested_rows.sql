@@ -9,14 +9,14 @@
         {%- do check_follows_inputs(graph.nodes[model.attached_node]) -%}
     {%- endif -%}
     {%- set conditions = [] -%}
-    {%- if config.get('where') %}{% do conditions.append('(' ~ config.get('where') ~ ')') %}{% endif -%}
+    {%- if config.get('where') %}{% do conditions.append(config.get('where')) %}{% endif -%}
     {%- if is_judged() -%}
         {%- do conditions.append('false') -%}
     {%- elif is_judging_slices() -%}
         {%- do conditions.append(in_tested_slices(relation)) -%}
     {%- endif -%}
     {%- if conditions -%}
-        (select * from {{ relation }} where {{ conditions | join(' and ') }}) as dbt_subquery
+        (select * from {{ relation }} where ({{ conditions | join(') and (') }})) as dbt_subquery
     {%- else -%}
         {{ relation }}
     {%- endif -%}
@@ -50,9 +50,11 @@
     {% set settings = config.meta or {} %}
     {% set key = config.unique_key %}
     {% set columns = [settings.prune_by] if settings.prune_by else settings.slices or ([key] if key is string else key) %}
-    {% do return(in_slices(touched_slices(columns, [
+    {% set in_slice = in_slices(touched_slices(columns, [
         (relation, 'select ' ~ columns | join(', ') ~ ' from ' ~ changes(relation)),
-    ]))) %}
+    ])) %}
+    {# A key that is NULL, which is what a test may look for, is in no slice. #}
+    {% do return(in_slice if settings.prune_by else in_slice ~ ' or ' ~ columns | join(' is null or ') ~ ' is null') %}
 {% endmacro %}
 
 

@@ -1,0 +1,71 @@
+"""Ingest and builds side by side in one process, each as often as there is news for it."""
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from python_ingest.batches import Teller
+from python_ingest.errors import BuildError, BusyError
+from python_ingest.ingest import ingest_continuously
+from python_ingest.ingest_log import BatchFigures
+from python_ingest.settings import Rhythm, Settings
+
+log = logging.getLogger(__name__)
+
+TICK = 0.2  # seconds
+FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0  # seconds until a failed build is tried again
+
+
+def run_continuously(
+    spark: SparkSession,
+    settings: Settings,
+    rhythm: Rhythm,
+    stop: Event,
+    tell: Teller,
+    build: Callable[[], None],
+) -> None:
+    """Land what comes and build it, until `stop` is set; what is at work then is finished.
+
+    A build that fails is said and tried again, at longer and longer times, and the ingest goes on.
+    Raises what ends the ingest.
+    """
+    news = Event()
+
+    def landed(figures: BatchFigures) -> None:
+        news.set()
+        tell(figures)
+
+    # A session of its own: dbt's settings are not those of the ingest.
+    arguments = (spark.newSession(), settings, rhythm.ingest, stop, landed)
+    with ThreadPoolExecutor(1, "ingest") as pool:
+        landing = pool.submit(ingest_continuously, *arguments)
+        try:
+            build_on_news(rhythm, stop, news, landing, build)
+        finally:
+            stop.set()
+        landing.result()
+
+
+def build_on_news(
+    rhythm: Rhythm, stop: Event, news: Event, landing: Future[Any], build: Callable[[], None]
+) -> None:
+    """Build whenever that is due, until `stop` is set or the ingest has ended."""
+    earliest, latest, wait = 0.0, 0.0, FIRST_WAIT
+    while not (stop.wait(TICK) or landing.done()):
+        now = time.monotonic()
+        if now < earliest or not (news.is_set() or now >= latest):
+            continue
+        news.clear()
+        earliest, latest = (now + i.total_seconds() for i in (rhythm.shortest, rhythm.longest))
+        try:
+            build()
+            wait = FIRST_WAIT
+        except (BuildError, BusyError) as error:
+            log.error("%s Trying again in %.0f s; the ingest goes on.", error, wait)
+            news.set()
+            earliest, wait = time.monotonic() + wait, min(wait * 2, LONGEST_WAIT)
