@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.freshness import freshness
 from benchmarks.increments import increments
 from benchmarks.ingest import memory, no_news, speed
 from benchmarks.load import load
@@ -22,7 +23,7 @@ RESULTS = PROJECT / "benchmarks" / "RESULTS.md"
 PACKAGES = ("dbt-core", "pyspark", "delta-spark", "duckdb")
 MEASURES: dict[str, Callable[[Path], object]] = {
     measure.__name__: measure
-    for measure in (memory, no_news, speed, load, increments, no_news_build)
+    for measure in (memory, no_news, speed, load, increments, no_news_build, freshness)
 }
 
 

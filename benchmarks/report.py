@@ -1,9 +1,10 @@
 """The figures of the benchmarks as a page."""
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
+from benchmarks.freshness import READINGS_A_FILE
 from benchmarks.ingest import FILES, MANY_READINGS, READINGS
 
 Figures = Mapping[str, Any]
@@ -123,6 +124,17 @@ def no_news_build(figures: Mapping[str, Sequence[float]]) -> list[str]:
     )
 
 
+def freshness(figures: Sequence[float]) -> list[str]:
+    """Give the section on continuous operation."""
+    p50, p95 = (quantiles(figures, n=100)[percent - 1] for percent in (50, 95))
+    return table(
+        ("what", "figure"),
+        (f"workouts landed, one of {READINGS_A_FILE} readings a second", f"{len(figures)}"),
+        ("from the file to its row in `workout_bpm_summary`, median", f"{p50:.0f} s"),
+        ("95 of 100 were there within", f"{p95:.0f} s"),
+    )
+
+
 def increments(figures: Figures) -> list[str]:
     """Give the section on builds of news: by history, and what grows most with it."""
     histories = [int(days) for days in figures]
@@ -181,4 +193,5 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "load": ("Landing to gold: all at once", load),
     "increments": ("Bronze to gold: builds of news, all everyday tests included", increments),
     "no_news_build": ("Bronze to gold: no news", no_news_build),
+    "freshness": ("Landing to gold: continuously", freshness),
 }

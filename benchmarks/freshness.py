@@ -1,0 +1,112 @@
+"""Continuous operation: the time from a file's appearance to its row in gold.
+
+Each second a file lands with a whole workout: its start, a reading for each of its seconds, its
+stop. When its row came is told by the commits of workout_bpm_summary.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from benchmarks.ingest import start
+from python_ingest.errors import FitnessError
+from python_ingest.landing import (
+    BPM,
+    MULTIPLEX,
+    REGISTERED_USERS,
+    REGISTERED_USERS_HEADER,
+    WORKOUT,
+    csv_line,
+    mac_address,
+    multiplex_line,
+    written_whole,
+)
+from python_ingest.produce import World, produce
+
+HISTORY = 300_000  # readings
+READINGS_A_FILE = 500
+USERS = range(800_000, 800_100)
+BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+WARM_UP, MEASURED = 180, 600  # seconds
+PATIENCE = 300  # seconds to wait for what is left
+
+
+def freshness(root: Path) -> list[float]:
+    """Land workouts while the command line runs; the seconds until each was in gold."""
+    landing, summary = root / "landing", root / "lakehouse" / "gold" / "workout_bpm_summary"
+    produce(World(users=100, days=1, seed=1, files=3, readings=HISTORY), landing)
+    with written_whole(landing / REGISTERED_USERS / "users.csv") as file:
+        file.write(csv_line(*REGISTERED_USERS_HEADER))
+        for user in USERS:
+            file.write(csv_line(user, user, mac_address(user), BEGIN.timestamp()))
+    arguments = ["run", "--continuous", "--interval", "1s", "--shortest", "1s"]
+    process = start([sys.executable, "-m", "python_ingest", *arguments], root)
+    try:
+        wait_for(process, lambda: any(summary.glob("_delta_log/*.json")), "the first build")
+        print("freshness: landing a workout a second")
+        landed = land_workouts(landing)
+        newest = max(landed)
+        wait_for(process, lambda: newest in arrivals(summary), "the last workout")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    arrived = arrivals(summary)
+    return [arrived[session] - at for session, at in landed.items() if session >= WARM_UP]
+
+
+def land_workouts(landing: Path) -> dict[int, float]:
+    """Land a workout each second; give when each appeared, by its session."""
+    landed = {}
+    began = time.time()
+    for session in range(WARM_UP + MEASURED):
+        time.sleep(max(0.0, began + session - time.time()))
+        with written_whole(landing / MULTIPLEX / f"workout-{session:05}.json") as file:
+            file.writelines(workout(session))
+        landed[session] = time.time()
+    return landed
+
+
+def workout(session: int) -> Iterator[str]:
+    """Give the lines of a workout."""
+    user = USERS[session % len(USERS)]
+    begin = BEGIN + timedelta(seconds=session * READINGS_A_FILE)
+    times = [begin.timestamp() + second for second in range(READINGS_A_FILE)]
+    line = partial(multiplex_line, key=str(user), partition=0, offset=session)
+    ids = {"user_id": user, "workout_id": session, "session_id": session}
+    for at, action in ((times[0], "start"), (times[-1] + 1, "stop")):
+        yield line(WORKOUT, ids | {"timestamp": at, "action": action}, timestamp=at)
+    for at in times:
+        yield line(BPM, {"device_id": user, "time": at, "heartrate": 120}, timestamp=at)
+
+
+def arrivals(summary: Path) -> dict[int, float]:
+    """Give when the row of each workout was first committed, whole, by its session."""
+    arrived: dict[int, float] = {}
+    for commit in sorted((summary / "_delta_log").glob("[0-9]*.json")):
+        at = commit.stat().st_mtime
+        for line in commit.read_text().splitlines():
+            added = json.loads(line).get("add")
+            if not added:
+                continue
+            columns = ["user_id", "session_id", "num_recordings"]
+            for row in pq.read_table(summary / added["path"], columns=columns).to_pylist():
+                if row["user_id"] in USERS and row["num_recordings"] == READINGS_A_FILE:
+                    arrived.setdefault(row["session_id"], at)
+    return arrived
+
+
+def wait_for(process: "subprocess.Popen[str]", holds: Callable[[], bool], what: str) -> None:
+    """Wait until something holds; raises FitnessError if it does not come."""
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        if process.poll() is not None or time.monotonic() > until:
+            raise FitnessError(f"waited in vain for {what}")
+        time.sleep(1)
