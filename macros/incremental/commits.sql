@@ -22,15 +22,17 @@
 {% endmacro %}
 
 
-{# Look at the model's table again, which has just been written: its readers start at once, and would each ask. #}
+{#
+  Look at the model's table again, which has just been written: its readers start at once, and would
+  each ask. All of its log that is known is read anew, for the table may be another one of its name.
+#}
 {% macro note_version() %}
     {% if is_run_of_models() %}
         {% set known = run_state().commits %}
         {% set name = input_name(this) %}
-        {% set before = known.get(name, []) %}
-        {% set newest = before[0].version if before else -1 %}
-        {% set found = read_commits(this, {name: newest + 1} if before else {}).get(name, []) %}
-        {% do known.update({name: (found | selectattr('version', 'gt', newest) | list) + before}) %}
+        {% set oldest = {name: known[name][-1].version} if name in known else {} %}
+        {% set found = read_commits(this, oldest).get(name) or read_commits(this, {})[name] %}
+        {% do known.update({name: found}) %}
     {% endif %}
 {% endmacro %}
 

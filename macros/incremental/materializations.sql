@@ -11,6 +11,7 @@
     {% endif %}
     {% set built = dbt.materialization_incremental_spark() %}
     {% do note_version() %}
+    {% do judge_table() %}
     {{ return(built) }}
 {% endmaterialization %}
 
@@ -21,6 +22,7 @@
     {% endif %}
     {% set built = dbt.materialization_incremental_databricks() %}
     {% do note_version() %}
+    {% do judge_table() %}
     {{ return(built) }}
 {% endmaterialization %}
 

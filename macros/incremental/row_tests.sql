@@ -1,8 +1,9 @@
 {#
-  Tests that judge each row by itself are decided while their model is written: the statement that
-  compares the batch with the table counts the rows that fail, for all of them at once. A test that no
-  row of the batch fails, and whose table has no other commit since it last passed, has passed; any
-  other reads the table itself.
+  Tests that judge each row by itself, or each key, are decided while their model is written: the statement that
+  compares the batch with the table counts the rows that fail, for all of them at once; of a table that
+  is made anew or compared whole one statement counts them afterwards. A test that no row fails has
+  passed, if the table has no other commit, since it last passed or since the count; any other reads
+  the table itself.
 #}
 
 {# The selected tests of the model at hand that its batch can decide: {unique_id: condition that a row fails}. #}
@@ -75,13 +76,57 @@
 {% endmacro %}
 
 
-{# Whether the test at hand was decided when its model was written, and nothing else has come since it last passed. #}
+{# Count the failing rows of the whole table, for the tests of single rows that are selected. #}
+{% macro judge_table() %}
+    {% set tests = {} %}
+    {% for test, failing in row_tests().items() if is_built_after_parent(graph.nodes[test]) %}
+        {% do tests.update({test: failing}) %}
+    {% endfor %}
+    {% if is_run_of_models() and tests %}
+        {% set counts = [] %}
+        {% for test in tests %}
+            {% do counts.append('count_if(failing_' ~ loop.index0 ~ ') as failing_' ~ loop.index0) %}
+        {% endfor %}
+        {% set query = 'select ' ~ counts | join(', ') ~ ' from (' ~ with_failing('select * from ' ~ this, tests) ~ ')' %}
+        {% set found = run_query(query).rows[0] %}
+        {% for test in tests %}
+            {% if not found['failing_' ~ loop.index0] %}
+                {% do run_state().judged.update({test: commits(this)[0].version}) %}
+            {% endif %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+
+{# Whether a test's other table, where it looks keys up, is as it will be at the end of the run. #}
+{% macro is_built_after_parent(test) %}
+    {% set others = test.depends_on.nodes | reject('eq', model.unique_id) | reject('in', model.depends_on.nodes) | list %}
+    {% do return(not others) %}
+{% endmacro %}
+
+
+{# The rows of `query` and whether each fails, `failing_0` and so on, by tests as row_tests() gives them. #}
+{% macro with_failing(query, tests) -%}
+    select
+        *
+        {%- for failing in tests.values() %},
+        {{ failing }} as failing_{{ loop.index0 }}
+        {%- endfor %}
+    from ({{ query }})
+{%- endmacro %}
+
+
+{# Whether the test at hand was decided when its model was written, and nothing else has come since. #}
 {% macro is_judged() %}
-    {% if not is_building() or model.unique_id not in run_state().judged %}
+    {% set judged = run_state().judged.get(model.unique_id) %}
+    {% if not is_building() or judged is none %}
         {% do return(false) %}
     {% endif %}
     {% set read = model_read() %}
     {% set table = graph.nodes[model.attached_node] %}
     {% set tested = table.schema ~ '.' ~ table.alias %}
-    {% do return(read.mode == 'changes' and read.inputs[tested].commits == 1 and not has_lost_parents(tested)) %}
+    {% if judged == 'batch' %}
+        {% do return(read.mode == 'changes' and read.inputs[tested].commits == 1 and not has_lost_parents(tested)) %}
+    {% endif %}
+    {% do return(tested in read.inputs and read.inputs[tested].to == judged) %}
 {% endmacro %}

@@ -39,7 +39,10 @@
             'select model, input, version, committed_at, logic, 0 as failures, false as should_warn, false as should_error from '
             ~ watermarks_relation()
         ) %}
-        {% for row in table.rows %}
+        {% if not table.rows %}
+            {% set table = run_query('select 0 as failures, false as should_warn, false as should_error') %}
+        {% endif %}
+        {% for row in table.rows if 'model' in table.column_names %}
             {% do found.setdefault(row['model'], {}).update({row['input']: {
                 'version': row['version'] | int, 'committed_at': row['committed_at'], 'logic': row['logic']
             }}) %}

@@ -27,7 +27,7 @@
     {% if found['inserts'] or found['others'] %}
         {% do note_version() %}
         {% for test in tests %}
-            {% if not found['failing_' ~ loop.index0] %}{% do run_state().judged.update({test: true}) %}{% endif %}
+            {% if not found['failing_' ~ loop.index0] %}{% do run_state().judged.update({test: 'batch'}) %}{% endif %}
         {% endfor %}
     {% endif %}
 {% endmacro %}
@@ -42,14 +42,7 @@
         {%- for test in tests %},
         count_if(_is_in_batch and failing_{{ loop.index0 }}) as failing_{{ loop.index0 }}
         {%- endfor %}
-    from (
-        select
-            *
-            {%- for failing in tests.values() %},
-            {{ failing }} as failing_{{ loop.index0 }}
-            {%- endfor %}
-        from ({{ compared }})
-    )
+    from ({{ with_failing(compared, tests) }})
 {%- endmacro %}
 
 

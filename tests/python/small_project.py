@@ -21,6 +21,8 @@ models:
   +file_format: delta
   +on_schema_change: append_new_columns
   +tblproperties: {{delta.enableChangeDataFeed: "true"}}
+seeds:
+  +file_format: delta
 on-run-start: ["{{{{ create_watermarks() }}}}"]
 on-run-end: ["{{{{ record_watermarks() }}}}", "{{{{ release_kept() }}}}"]
 """
@@ -45,6 +47,11 @@ class SmallProject:
         path = self.folder / ("models" if name.endswith(".yml") else "tests") / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(dedent(text))
+
+    def seed(self, name: str, rows: str) -> None:
+        """Write a seed."""
+        (self.folder / "seeds").mkdir(exist_ok=True)
+        (self.folder / "seeds" / f"{name}.csv").write_text(rows)
 
     def macro(self, name: str, text: str) -> None:
         """Write a macro."""
