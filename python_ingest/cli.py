@@ -222,10 +222,10 @@ def run(
         # dbt takes seconds to load, which it can do while the ingest waits for Spark.
         Thread(target=import_module, args=["dbt.cli.main"], daemon=True).start()
         spark = start(settings)
+        run_ingest(spark, settings)
         if continuous:
             run_both(spark, settings, rhythm, context.args)
         else:
-            run_ingest(spark, settings)
             run_build(settings, context.args)
 
 
@@ -292,7 +292,7 @@ def run_both(
     from python_ingest.continuous import run_continuously
 
     stop = stop_on_signals()
-    console.print(f"Landing {settings.landing} and building it until stopped.", soft_wrap=True)
+    console.print("Landing and building what comes, until stopped.")
     run_continuously(
         spark,
         settings,
