@@ -67,6 +67,21 @@
 {% endmacro %}
 
 
+{% macro is_run_of_models() %}
+    {% do return(false) %}
+{% endmacro %}
+
+
+{% macro watermarks() %}
+    {% do return({}) %}
+{% endmacro %}
+
+
+{% macro input_name(relation) %}
+    {% do return(relation.schema ~ '.' ~ relation.identifier) %}
+{% endmacro %}
+
+
 {# Condition: a row fails one of the generic tests that ask for it. #}
 {% macro failing_row(name, arguments) %}
     {% if name == 'satisfies' %}
