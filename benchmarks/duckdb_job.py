@@ -27,4 +27,5 @@ def duckdb_job(landing: Path, database: Path) -> None:
 def duckdb_rows(database: Path, query: str) -> list[tuple[Any, ...]]:
     """Give the rows of a query."""
     with duckdb.connect(database, read_only=True) as connection:
-        return connection.execute(query).fetchall()
+        rows: list[tuple[Any, ...]] = connection.execute(query).fetchall()
+        return rows
