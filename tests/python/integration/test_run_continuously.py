@@ -34,6 +34,7 @@ def test_a_build_that_fails_is_tried_again_while_the_ingest_goes_on(
     thread.start()
     try:
         wait_until(lambda: builds > 1, "a build has failed twice")
+        wait_until((lake.settings.checkpoints / "gym_logins_bz").exists, "the ingest runs")
         land(lake, 1)
         wait_until(lambda: all_landed(lake), "what came meanwhile has landed")
         failed = builds
