@@ -39,9 +39,7 @@ def main(chosen: Sequence[str]) -> None:
             figures[name] = {
                 "date": f"{datetime.now(UTC):%Y-%m-%d}",
                 "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-                "versions": {
-                    name: version(name) for name in ("dbt-core", "pyspark", "delta-spark", "duckdb")
-                },
+                "versions": {package: version(package) for package in PACKAGES},
                 "figures": MEASURES[name](Path(folder)),
             }
         raw.write_text(json.dumps(figures, indent=2) + "\n")

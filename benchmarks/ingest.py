@@ -14,6 +14,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 
+from benchmarks.lakehouse import forget_logs
 from benchmarks.process_memory import resident
 from benchmarks.timing import timed
 from python_ingest.errors import FitnessError
@@ -139,10 +140,3 @@ def start(command: list[str], root: Path) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         text=True,
     )
-
-
-def forget_logs(spark: SparkSession) -> None:
-    """Make Delta read its tables' logs anew, for files were changed behind its back."""
-    jvm = spark._jvm
-    assert jvm is not None  # noqa: S101 - for mypy
-    jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()

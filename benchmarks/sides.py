@@ -6,7 +6,6 @@ project itself, the `phases` and the `nodes` of the build.
 """
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -24,10 +23,8 @@ from python_ingest.settings import PROJECT, Settings
 
 if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
-    from pyspark.sql import SparkSession
-
-SCHEMAS = ("bronze", "silver", "gold", "ops", "snapshots")
 Answer = dict[str, Any]
+Listener = Callable[["EventMsg"], None]
 
 
 class Side:
@@ -80,60 +77,42 @@ def side(name: str, landing: Path, folder: Path) -> Iterator[Side]:
 def own(landing: Path, folder: Path) -> Callable[[], Answer]:
     """Give the project itself: ingest, and an everyday build with all its tests."""
     from python_ingest.build import EVERYDAY, build
+
+    return ingested(landing, folder, lambda settings, note: build(settings, EVERYDAY, listen=note))
+
+
+def stock(landing: Path, folder: Path) -> Callable[[], Answer]:
+    """Give the project's ingest and models with dbt-spark's own merge; see stock_build.py."""
+    from benchmarks.stock_build import stock_build
+
+    return ingested(landing, folder, lambda settings, _: stock_build(settings))
+
+
+def ingested(
+    landing: Path, folder: Path, build: Callable[[Settings, Listener], object]
+) -> Callable[[], Answer]:
+    """Give the project's ingest into an empty lakehouse, and then a build."""
+    from benchmarks.lakehouse import empty_lakehouse
     from python_ingest.ingest import ingest
     from python_ingest.spark import start_spark
 
     settings = Settings(landing, folder, "local")
     spark = start_spark(settings)
 
-    def make() -> Answer:
+    def turn() -> Answer:
         nodes: dict[str, float] = {}
 
         def note(event: "EventMsg") -> None:
             if event.info.name == "NodeFinished":
                 nodes[event.data.node_info.unique_id] = event.data.run_result.execution_time
 
+        empty_lakehouse(spark, settings)
         phases = {
             "ingest": timed(lambda: ingest(spark, settings)),
-            "build": timed(lambda: build(settings, EVERYDAY, listen=note)),
+            "build": timed(lambda: build(settings, note)),
         }
-        return {"seconds": sum(phases.values()), "phases": phases, "nodes": nodes}
-
-    return emptied(spark, settings, make)
-
-
-def stock(landing: Path, folder: Path) -> Callable[[], Answer]:
-    """Give the project's ingest and models with dbt-spark's own merge; see stock_build.py."""
-    from benchmarks.stock_build import stock_build
-    from python_ingest.ingest import ingest
-    from python_ingest.spark import start_spark
-
-    settings = Settings(landing, folder, "local")
-    spark = start_spark(settings)
-
-    def make() -> Answer:
-        phases = {
-            "ingest": timed(lambda: ingest(spark, settings)),
-            "build": timed(lambda: stock_build(settings)),
-        }
-        return {"seconds": sum(phases.values()), "phases": phases}
-
-    return emptied(spark, settings, make)
-
-
-def emptied(
-    spark: "SparkSession", settings: Settings, make: Callable[[], Answer]
-) -> Callable[[], Answer]:
-    """Let tables be made in an empty lakehouse each time."""
-    from benchmarks.ingest import forget_logs
-
-    def turn() -> Answer:
-        for schema in SCHEMAS:
-            spark.sql(f"drop schema if exists {schema} cascade")
-        for name in (*SCHEMAS, "checkpoints", "positions", "ingest_log"):
-            shutil.rmtree(settings.lakehouse / name, ignore_errors=True)
-        forget_logs(spark)
-        return make() | {"gold": gold_figures(lambda query: spark.sql(query).collect())}
+        gold = gold_figures(lambda query: spark.sql(query).collect())
+        return {"seconds": sum(phases.values()), "phases": phases, "nodes": nodes, "gold": gold}
 
     return turn
 

@@ -298,7 +298,7 @@ def run_both(
         settings,
         rhythm,
         stop,
-        lambda figures: log.info("%s", figures),
+        on_batch(log.info),
         lambda: run_build(settings, arguments),
     )
 

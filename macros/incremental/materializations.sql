@@ -56,14 +56,15 @@
 
 
 {% macro follow_changes() %}
+    {% if has_news() %}
+        {{ run_hooks(pre_hooks) }}
+        {% do write_changes() %}
+        {{ run_hooks(post_hooks) }}
+    {% else %}
+        {% do leave_as_it_is() %}
+    {% endif %}
     {# Its readers start at once, and would each ask. #}
     {% do commits(this) %}
-    {% if not has_news() %}
-        {% do return(leave_as_it_is()) %}
-    {% endif %}
-    {{ run_hooks(pre_hooks) }}
-    {% do write_changes() %}
-    {{ run_hooks(post_hooks) }}
     {% do return({'relations': [this]}) %}
 {% endmacro %}
 

@@ -82,18 +82,10 @@
     {% for test, failing in row_tests().items() if is_built_after_parent(graph.nodes[test]) %}
         {% do tests.update({test: failing}) %}
     {% endfor %}
-    {% if is_run_of_models() and tests %}
-        {% set counts = [] %}
-        {% for test in tests %}
-            {% do counts.append('count_if(failing_' ~ loop.index0 ~ ') as failing_' ~ loop.index0) %}
-        {% endfor %}
-        {% set query = 'select ' ~ counts | join(', ') ~ ' from (' ~ with_failing('select * from ' ~ this, tests) ~ ')' %}
-        {% set found = run_query(query).rows[0] %}
-        {% for test in tests %}
-            {% if not found['failing_' ~ loop.index0] %}
-                {% do run_state().judged.update({test: commits(this)[0].version}) %}
-            {% endif %}
-        {% endfor %}
+    {% if tests %}
+        {% set rows = with_failing('select * from ' ~ this, tests) %}
+        {% set found = run_query('select ' ~ count_failing(tests, 'true') ~ ' from (' ~ rows ~ ')').rows[0] %}
+        {% do note_judged(tests, found, commits(this)[0].version) %}
     {% endif %}
 {% endmacro %}
 
@@ -114,6 +106,22 @@
         {%- endfor %}
     from ({{ query }})
 {%- endmacro %}
+
+
+{# Their counts, over the rows for which `condition` holds. #}
+{% macro count_failing(tests, condition) -%}
+    {%- for test in tests -%}
+    count_if({{ condition }} and failing_{{ loop.index0 }}) as failing_{{ loop.index0 }}{{ ', ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{# Remember the tests that no row fails; `by` is 'batch', or the version of the table that was looked at. #}
+{% macro note_judged(tests, found, by) %}
+    {% for test in tests %}
+        {% if not found['failing_' ~ loop.index0] %}{% do run_state().judged.update({test: by}) %}{% endif %}
+    {% endfor %}
+{% endmacro %}
 
 
 {# Whether the test at hand was decided when its model was written, and nothing else has come since. #}

@@ -26,9 +26,7 @@
     {% endcall %}
     {% if found['inserts'] or found['others'] %}
         {% do note_version() %}
-        {% for test in tests %}
-            {% if not found['failing_' ~ loop.index0] %}{% do run_state().judged.update({test: 'batch'}) %}{% endif %}
-        {% endfor %}
+        {% do note_judged(tests, found, 'batch') %}
     {% endif %}
 {% endmacro %}
 
@@ -38,10 +36,8 @@
     select
         count_if(_write = 'insert') as inserts,
         count_if(_write in ('update', 'delete')) as others,
-        count(_is_in_batch) as batch
-        {%- for test in tests %},
-        count_if(_is_in_batch and failing_{{ loop.index0 }}) as failing_{{ loop.index0 }}
-        {%- endfor %}
+        count(_is_in_batch) as batch{{ ',' if tests }}
+        {{ count_failing(tests, '_is_in_batch') }}
     from ({{ with_failing(compared, tests) }})
 {%- endmacro %}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from benchmarks.lakehouse import empty_lakehouse, forget_logs
 from python_ingest.build import EVERYDAY, build
 from python_ingest.ingest import ingest
 from python_ingest.produce import World as Gym
@@ -22,7 +23,6 @@ from tests.python.worlds import compare
 
 FITNESS = (sys.executable, "-m", "python_ingest")  # the command line, as a process of its own
 MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test", "snapshot")
-SCHEMAS = ("bronze", "silver", "gold", "ops", "snapshots")
 
 
 class Lake:
@@ -34,18 +34,12 @@ class Lake:
 
     def empty(self) -> None:
         """Forget all records and tables."""
-        for schema in SCHEMAS:
-            self.spark.sql(f"drop schema if exists {schema} cascade")
-        for folder in (*SCHEMAS, "checkpoints", "positions", "ingest_log"):
-            shutil.rmtree(self.settings.lakehouse / folder, ignore_errors=True)
+        empty_lakehouse(self.spark, self.settings)
         shutil.rmtree(self.settings.landing, ignore_errors=True)
-        self.forget_logs()
 
     def forget_logs(self) -> None:
         """Make Delta read its tables' logs anew, for files were changed behind its back."""
-        jvm = self.spark._jvm
-        assert jvm is not None
-        jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+        forget_logs(self.spark)
 
     def ingest(self) -> Mapping[str, int]:
         """Land what is new."""
@@ -111,6 +105,12 @@ def land(lake: Lake, seed: int) -> None:
         feed.mkdir(exist_ok=True)
         file.rename(feed / f"{seed}-{file.name}")
     shutil.rmtree(lake.settings.landing / "new")
+
+
+def all_landed(lake: Lake) -> bool:
+    """Tell whether bronze, as it is on disk, has exactly the lines of all landed files."""
+    lake.forget_logs()
+    return bronze_lines(lake) == landed_lines(lake.settings.landing)
 
 
 def wait_until(holds: Callable[[], bool], what: str, seconds: float = 120) -> None:

@@ -18,14 +18,16 @@ from python_ingest.errors import IngestError
 from python_ingest.ingest import ingest_continuously
 from python_ingest.positions import Position
 from python_ingest.tables import append
-from tests.python.lake import FITNESS, Lake, bronze_lines, land, landed_lines, wait_until
+from tests.python.lake import (
+    FITNESS,
+    Lake,
+    all_landed,
+    land,
+    landed_lines,
+    wait_until,
+)
 
 SECOND = timedelta(seconds=1)
-
-
-def all_landed(lake: Lake) -> bool:
-    lake.forget_logs()
-    return bronze_lines(lake) == landed_lines(lake.settings.landing)
 
 
 def test_what_comes_lands_until_stopped_and_house_is_kept_between(

@@ -11,7 +11,15 @@ import pytest
 from python_ingest.continuous import run_continuously
 from python_ingest.errors import BuildError
 from python_ingest.settings import Rhythm
-from tests.python.lake import FITNESS, Lake, bronze_lines, land, landed_lines, wait_until
+from tests.python.lake import (
+    FITNESS,
+    Lake,
+    all_landed,
+    bronze_lines,
+    land,
+    landed_lines,
+    wait_until,
+)
 
 OFTEN = Rhythm(timedelta(seconds=1), timedelta(seconds=1), timedelta(hours=1))
 
@@ -44,11 +52,6 @@ def test_a_build_that_fails_is_tried_again_while_the_ingest_goes_on(
         stop.set()
         thread.join(60)
     assert "The build failed in users. Trying again in 0 s; the ingest goes on." in caplog.messages
-
-
-def all_landed(lake: Lake) -> bool:
-    lake.forget_logs()
-    return bronze_lines(lake) == landed_lines(lake.settings.landing)
 
 
 def test_an_ingest_that_cannot_go_on_ends_the_run(
