@@ -16,7 +16,8 @@
         {%- do conditions.append(in_tested_slices(relation)) -%}
     {%- endif -%}
     {%- if conditions -%}
-        (select * from {{ relation }} where ({{ conditions | join(') and (') }})) as dbt_subquery
+        {# `t where (true)` alone would name the table `where` and its column `true`. #}
+        (select * from {{ relation }} where true and ({{ conditions | join(') and (') }})) as dbt_subquery
     {%- else -%}
         {{ relation }}
     {%- endif -%}
