@@ -6,7 +6,7 @@ SHELL := bash
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --quiet --frozen
 
-.PHONY: help setup demo test test-all check bench clean
+.PHONY: help setup demo test test-all server check bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ test: setup ## Run all tests but the long ones
 
 test-all: setup ## Run all tests
 	@$(RUN) pytest
+
+server: setup ## Serve the lakehouse to dbt's target `server` and to JDBC clients
+	@$(RUN) fitness server
 
 check: setup ## Lint, types, SQL style, YAML, dbt's own checks
 	@$(RUN) ruff check .

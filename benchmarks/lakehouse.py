@@ -6,14 +6,14 @@ from pyspark.sql import SparkSession
 
 from python_ingest.settings import Settings
 
-SCHEMAS = ("bronze", "silver", "gold", "ops", "snapshots")
+SCHEMAS = ("bronze", "silver", "gold", "ops", "snapshots", "failures")
 
 
 def empty_lakehouse(spark: SparkSession, settings: Settings) -> None:
     """Forget all tables, and how far the ingest has come."""
     for schema in SCHEMAS:
         spark.sql(f"drop schema if exists {schema} cascade")
-    for folder in (*SCHEMAS, "checkpoints", "positions", "ingest_log"):
+    for folder in (*SCHEMAS, "checkpoints", "positions", "ingest_log", "build_log"):
         shutil.rmtree(settings.lakehouse / folder, ignore_errors=True)
     forget_logs(spark)
 

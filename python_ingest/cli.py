@@ -1,12 +1,13 @@
 """The command line `fitness`."""
 
+import json
 import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
@@ -19,7 +20,7 @@ from rich.logging import RichHandler
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from python_ingest.errors import FitnessError
-from python_ingest.settings import PROJECT, Rhythm, Settings, duration, read_settings
+from python_ingest.settings import PROJECT, Rhythm, Settings, duration, is_served, read_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -195,7 +196,8 @@ def build(context: typer.Context, lakehouse: Lakehouse = None) -> None:
     """
     with plain_errors():
         settings = read_settings(lakehouse=lakehouse)
-        start(settings)
+        if not is_served(settings.target):
+            start(settings)
         run_build(settings, context.args)
 
 
@@ -214,14 +216,19 @@ def run(
     longest: Annotated[
         str, typer.Option(help="With --continuous: build so often even if nothing has landed.")
     ] = "1h",
+    whole_tests: Annotated[
+        str, typer.Option(help="With --continuous: how often tests look at whole tables.")
+    ] = "1d",
 ) -> None:
     """Land new files, then build and test; further arguments are dbt build's."""
     with plain_errors():
         settings = read_settings(landing, lakehouse)
-        rhythm = Rhythm(duration(interval), duration(shortest), duration(longest))
+        rhythm = Rhythm(*(duration(each) for each in (interval, shortest, longest, whole_tests)))
+        if continuous and any(argument.startswith("--vars") for argument in context.args):
+            raise ValueError("--vars cannot be given with --continuous: use dbt_project.yml.")
         # dbt takes seconds to load, which it can do while the ingest waits for Spark.
         Thread(target=import_module, args=["dbt.cli.main"], daemon=True).start()
-        spark = start(settings)
+        spark = start(settings, with_metastore=not is_served(settings.target))
         run_ingest(spark, settings)
         if continuous:
             run_both(spark, settings, rhythm, context.args)
@@ -244,6 +251,68 @@ def show(
     with plain_errors():
         settings = read_settings(lakehouse=lakehouse)
         show_tables(start_spark(settings), settings, console, tables, rows)
+
+
+@app.command()
+def status(
+    landing: Landing = None,
+    lakehouse: Lakehouse = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+) -> None:
+    """Say what runs, how far behind each layer is and what failed; exit with 1 if a build did."""
+    from python_ingest.status import as_text, read_status
+
+    with plain_errors():
+        found = read_status(read_settings(landing, lakehouse))
+    if as_json:
+        typer.echo(json.dumps(asdict(found), default=str, indent=2))
+    else:
+        for line in as_text(found, datetime.now(UTC)):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if found.last and found.last.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def server(lakehouse: Lakehouse = None) -> None:
+    """Serve the lakehouse to dbt's target `server` and to JDBC clients, until stopped.
+
+    Set FITNESS_SERVER_HOST and FITNESS_SERVER_PORT for another address than 127.0.0.1:10000.
+    """
+    from python_ingest.server import LOG, LOOPBACK, read_address, serve
+
+    with plain_errors():
+        address = read_address()
+        console.print(
+            f"Serving jdbc:hive2://{address.host}:{address.port} until stopped; log: {LOG}",
+            soft_wrap=True,
+            highlight=False,
+        )
+        if address.host != LOOPBACK:
+            log.warning("Whoever reaches %s can read, change and delete all tables.", address.host)
+        serve(read_settings(lakehouse=lakehouse), address)
+
+
+@app.command()
+def maintain(
+    lakehouse: Lakehouse = None,
+    keep: Annotated[
+        str, typer.Option(help="How long at least to keep files of the past; 7d or more.")
+    ] = "7d",
+) -> None:
+    """Put small files together and remove those of the past: every night, say.
+
+    It may run beside an ingest and builds: it waits for a build that is at work.
+    """
+    from python_ingest import maintenance
+
+    with plain_errors():
+        settings, kept = read_settings(lakehouse=lakehouse), duration(keep)
+        maintenance.check(settings, kept)
+        spark = start(settings, with_metastore=False)
+        with doing("Maintaining all tables") as tell:
+            done = maintenance.maintain(spark, settings, kept, tell)
+        console.print(f"Maintained {len(done)} tables.", highlight=False)
 
 
 @app.command()
@@ -289,18 +358,16 @@ def run_both(
     spark: "SparkSession", settings: Settings, rhythm: Rhythm, arguments: list[str]
 ) -> None:
     """Land and build what comes until stopped, saying what landed and how the builds went."""
-    from python_ingest.continuous import run_continuously
+    from python_ingest.build import WHOLE_TESTS
+    from python_ingest.continuous import are_whole_tests_due, run_continuously
+
+    def build_next() -> None:
+        whole = WHOLE_TESTS if are_whole_tests_due(settings, rhythm) else ()
+        run_build(settings, [*arguments, *whole])
 
     stop = stop_on_signals()
     console.print("Landing and building what comes, until stopped.")
-    run_continuously(
-        spark,
-        settings,
-        rhythm,
-        stop,
-        on_batch(log.info),
-        lambda: run_build(settings, arguments),
-    )
+    run_continuously(spark, settings, rhythm, stop, on_batch(log.info), build_next)
 
 
 def on_batch(tell: Callable[[str], None]) -> Callable[["BatchFigures"], None]:

@@ -4,11 +4,13 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
 from pyspark.sql import SparkSession
 
+from python_ingest import build_log
 from python_ingest.batches import Teller
 from python_ingest.errors import BuildError, BusyError
 from python_ingest.ingest import ingest_continuously
@@ -18,6 +20,7 @@ from python_ingest.settings import Rhythm, Settings
 log = logging.getLogger(__name__)
 
 TICK = 0.2  # seconds
+MANY = 10_000  # builds, a day's
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0  # seconds until a failed build is tried again
 
 
@@ -49,6 +52,12 @@ def run_continuously(
         finally:
             stop.set()
         landing.result()
+
+
+def are_whole_tests_due(settings: Settings, rhythm: Rhythm) -> bool:
+    """Tell whether it is so long ago that a build's tests looked at whole tables."""
+    whole = [build for build in build_log.newest(settings.lakehouse, MANY) if build.has_whole_tests]
+    return not whole or datetime.now(UTC) - whole[-1].began >= rhythm.whole
 
 
 def build_on_news(

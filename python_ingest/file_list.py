@@ -48,10 +48,14 @@ def has_news(folder: Path, checkpoint: Path) -> bool:
 
     When in doubt there are.
     """
-    if newest_committed(checkpoint) != newest_planned(checkpoint):
-        return True
+    is_cut_short = newest_committed(checkpoint) != newest_planned(checkpoint)
+    return is_cut_short or any(True for _ in waiting(folder, checkpoint))
+
+
+def waiting(folder: Path, checkpoint: Path) -> Iterator[str]:
+    """Give the paths of a folder's files that have not landed."""
     landed = {str(path_of(source)) for source, file in listed(checkpoint).items() if file.is_landed}
-    return any(path not in landed for path in visible_files(folder))
+    return (path for path in visible_files(folder) if path not in landed)
 
 
 def visible_files(folder: Path) -> Iterator[str]:

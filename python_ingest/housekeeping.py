@@ -13,9 +13,9 @@ from pyspark.sql import SparkSession
 
 from python_ingest.file_list import listed, path_of
 from python_ingest.landed_files import CHANGED_SINCE
+from python_ingest.maintenance import retention, tidy
 from python_ingest.positions import Position
 from python_ingest.settings import Settings
-from python_ingest.tables import compact
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +57,12 @@ def keep_house(settings: Settings, checkpoint: Path, position: Position) -> bool
 
 
 def compact_tables(spark: SparkSession, settings: Settings, position: Position) -> None:
-    """Compact the tables to which a stream has appended often."""
+    """Maintain the tables to which a stream has appended often."""
     for table, count in position.appends.items():
         if count >= MANY_APPENDS:
             log.info("Putting the small files of %s together.", table)
-            compact(spark, settings, table)
+            path = settings.lakehouse / "bronze" / table
+            tidy(spark, path, retention(spark, settings)(f"bronze.{table}"))
             position.appends[table] = 0
             position.save()
 

@@ -1,9 +1,10 @@
-"""The ingest's figures: a line of JSON a batch, in a file a month, for any tool to query."""
+"""The ingest's figures, an entry a batch."""
 
-import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+
+from python_ingest import monthly_log
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class BatchFigures:
     lag_seconds: float | None
     new_fields: list[str]
     left_out: dict[str, str]
+
+    @property
+    def landed_at(self) -> datetime:
+        """When it had landed."""
+        return datetime.fromisoformat(self.started_at) + timedelta(seconds=self.seconds)
 
     @property
     def total(self) -> int:
@@ -55,34 +61,10 @@ def folder_of(lakehouse: Path) -> Path:
 
 
 def add(lakehouse: Path, figures: BatchFigures) -> None:
-    """Append a batch's figures to this month's file."""
-    path = folder_of(lakehouse) / f"{datetime.now(UTC):%Y-%m}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(asdict(figures), ensure_ascii=False).encode() + b"\n"
-    with path.open("a+b") as file:
-        if file.tell() and not ends_with_newline(path):
-            line = b"\n" + line  # A write was cut short: keep it apart.
-        file.write(line)
-
-
-def ends_with_newline(path: Path) -> bool:
-    """Tell whether a file that is not empty ends with a line end."""
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read() == b"\n"
+    """Note a batch's figures."""
+    monthly_log.add(folder_of(lakehouse), asdict(figures))
 
 
 def newest(lakehouse: Path, count: int) -> list[BatchFigures]:
     """Give the figures of the newest batches, the oldest of them first."""
-    lines: list[str] = []
-    for path in sorted(folder_of(lakehouse).glob("*.jsonl"), reverse=True):
-        lines = path.read_text(encoding="utf-8").splitlines() + lines
-        if len(lines) >= count:
-            break
-    found = []
-    for line in lines[-count:]:
-        try:
-            found.append(BatchFigures(**json.loads(line)))
-        except (ValueError, TypeError):
-            continue  # A write that was cut short.
-    return found
+    return [BatchFigures(**entry) for entry in monthly_log.newest(folder_of(lakehouse), count)]

@@ -2,32 +2,66 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import TextIO
 
 from python_ingest.errors import BusyError
 
+POLL = 0.2  # seconds
+
 
 @contextmanager
-def only_one(lakehouse: Path, work: str) -> Iterator[None]:
-    """Hold the lakehouse's lock for `work`; raises BusyError at once if another process holds it.
+def only_one(lakehouse: Path, work: str, patience: timedelta = timedelta()) -> Iterator[None]:
+    """Hold the lakehouse's lock for `work`.
 
-    The operating system lets go of the lock when its holder dies, however it dies.
+    Raises BusyError if another process holds it for longer than `patience`. The operating system
+    lets go of the lock when its holder dies, however it dies.
     """
     lakehouse.mkdir(parents=True, exist_ok=True)
-    path = lakehouse / f".{work}.lock"
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise BusyError(
-                f"Another {work} (process {holder}) is at work on {lakehouse}: "
-                "wait until it has finished, or stop it."
-            ) from error
+    # Twice at least: holder() has the lock for a moment to see whether anybody has.
+    until = time.monotonic() + max(patience.total_seconds(), POLL)
+    with lock_file(lakehouse, work).open("a+") as file:
+        while not is_locked(file):
+            if time.monotonic() >= until:
+                raise BusyError(
+                    f"Another {work} (process {said_by(file)}) is at work on {lakehouse}: "
+                    "wait until it has finished, or stop it."
+                )
+            time.sleep(POLL)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def lock_file(lakehouse: Path, work: str) -> Path:
+    """Give the file of the lock."""
+    return lakehouse / f".{work}.lock"
+
+
+def is_locked(file: TextIO) -> bool:
+    """Lock a file for this process, unless another has; tell whether it is locked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def said_by(file: TextIO) -> str:
+    """Give the process that has written itself into a lock's file."""
+    file.seek(0)
+    return file.read().strip() or "unknown"
+
+
+def holder(lakehouse: Path, work: str) -> str | None:
+    """Give the process that holds the lakehouse's lock for `work`, if one does."""
+    path = lock_file(lakehouse, work)
+    if not path.exists():
+        return None
+    with path.open("a+") as file:
+        return None if is_locked(file) else said_by(file)

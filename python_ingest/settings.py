@@ -85,12 +85,14 @@ class Rhythm:
     """How often to look for files, and how often to build, in continuous operation.
 
     A build begins once something has landed, `shortest` after the last one began, and without
-    anything landing (a model or a seed may have changed) `longest` after.
+    anything landing (a model or a seed may have changed) `longest` after. Its tests look at whole
+    tables `whole` after they last did.
     """
 
     ingest: timedelta
     shortest: timedelta
     longest: timedelta
+    whole: timedelta = timedelta(days=1)
 
 
 def read_settings(
@@ -132,8 +134,27 @@ def duration(text: str) -> timedelta:
 
 
 def spark_conf(target: str) -> Mapping[str, str]:
-    """Give the Spark settings of a target of profiles.yml; raises SettingError if it has none."""
+    """Give the settings of the Spark that this process starts for a target of profiles.yml.
+
+    Beside a server it is that of `local`. Raises SettingError if there is no such target, or it has
+    no Spark to start.
+    """
+    output = output_of("local" if is_served(target) else target)
+    conf = output.get("server_side_parameters")
+    if conf is None:
+        raise SettingError(f"The target {target} of profiles.yml has no Spark of its own to start.")
+    return {key: str(value) for key, value in conf.items()}
+
+
+def is_served(target: str) -> bool:
+    """Tell whether a target's statements go to a server, so that a build starts no Spark."""
+    return bool(output_of(target).get("method") == "thrift")
+
+
+def output_of(target: str) -> Mapping[str, Any]:
+    """Give a target of profiles.yml; raises SettingError if it is not there."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701 - not HTML
+    environment.filters["as_number"] = int
     environment.globals["env_var"] = lambda name, default="": os.environ.get(name, default)
     text = environment.from_string((PROJECT / "profiles.yml").read_text()).render()
     outputs: dict[str, dict[str, Any]] = yaml.safe_load(text)[PROFILE]["outputs"]
@@ -141,7 +162,4 @@ def spark_conf(target: str) -> Mapping[str, str]:
         raise SettingError(
             f"FITNESS_TARGET is {target!r}; profiles.yml has {', '.join(sorted(outputs))}."
         )
-    conf = outputs[target].get("server_side_parameters")
-    if conf is None:
-        raise SettingError(f"The target {target} of profiles.yml has no Spark of its own to start.")
-    return {key: str(value) for key, value in conf.items()}
+    return outputs[target]

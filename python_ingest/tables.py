@@ -115,11 +115,6 @@ def append(rows: DataFrame, settings: Settings, table: str) -> None:
         writer.save(address(settings, table))
 
 
-def compact(spark: SparkSession, settings: Settings, table: str) -> None:
-    """Put the small files of a bronze table together; its change feed tells nothing of it."""
-    DeltaTable.forPath(spark, address(settings, table)).optimize().executeCompaction()
-
-
 def missing_tables(spark: SparkSession, settings: Settings) -> set[str]:
     """Give the names of the bronze tables that are not there."""
 

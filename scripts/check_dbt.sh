@@ -2,7 +2,7 @@
 # dbt's own checks: the project parses on every target without a warning or a deprecation, and every
 # incremental model follows the changes of all that it reads.
 set -euo pipefail
-for target in local databricks; do
+for target in local server databricks; do
   DATABRICKS_HOST=example.invalid DATABRICKS_HTTP_PATH=/sql/1.0/warehouses/0 DATABRICKS_TOKEN=none \
     dbt --quiet --warn-error parse --no-partial-parse --show-all-deprecations --target "$target" --target-path "target/check/$target"
 done

@@ -4,7 +4,7 @@
   of a run, which is decided for as a whole, and at its end.
 #}
 {% macro choose_execution() %}
-    {% if execute and target.type == 'spark' and is_run_of_models() and not has_much_news() %}
+    {% if execute and nodes_share_session() and is_run_of_models() and not has_much_news() %}
         {% for setting, value in execution_of_little().items() %}
             {% do run_query('set ' ~ setting ~ ' = ' ~ value) %}
         {% endfor %}
@@ -13,7 +13,7 @@
 
 
 {% macro reset_execution() %}
-    {% if execute and target.type == 'spark' and is_run_of_models() %}
+    {% if execute and nodes_share_session() and is_run_of_models() %}
         {% for setting in execution_of_little() %}
             {% do run_query('reset ' ~ setting) %}
         {% endfor %}

@@ -3,7 +3,7 @@
   there yet known by name. On Databricks the ingest writes them by name.
 #}
 {% macro register_bronze() %}
-    {% if execute and target.type == 'spark' and flags.WHICH in ('run', 'build', 'test', 'retry', 'snapshot', 'seed', 'show') %}
+    {% if execute and target.type == 'spark' and flags.WHICH in ('run', 'build', 'test', 'retry', 'snapshot', 'seed', 'show', 'freshness') %}
         {% set relation = api.Relation.create(schema='bronze') %}
         {% do adapter.create_schema(relation) %}
         {% set known = run_query('show tables in bronze').columns['tableName'].values() | list %}

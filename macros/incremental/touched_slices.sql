@@ -40,6 +40,9 @@
         {% elif found %}
             {% do touched.update({'filter': 'view', 'view': keep_for_run(this.identifier ~ '__touched', query)}) %}
         {% endif %}
+        {% if touched.filter == 'view' and not nodes_share_session() %}
+            {% do return(touched) %}
+        {% endif %}
         {# Of two nodes that ask at once the first answer counts. #}
         {% do known.setdefault(query, touched) %}
     {% endif %}

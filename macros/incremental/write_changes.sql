@@ -65,7 +65,7 @@
 
 {# Two appends of the same rows do not conflict in Delta, two MERGEs do: the embedded lakehouse has one build at a time. #}
 {% macro builds_may_overlap() %}
-    {% do return(adapter.type() != 'spark') %}
+    {% do return(not nodes_share_session()) %}
 {% endmacro %}
 
 

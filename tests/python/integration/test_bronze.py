@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from python_ingest.packs import packs_of_lines, rows_of
-from python_ingest.tables import JSON_COLUMNS
-from tests.python.lake import Lake
+from python_ingest.tables import JSON_COLUMNS, TABLES
+from tests.python.lake import Lake, land
 
 READING = '{"device_id":11,"time":1.5,"heartrate":60}'
 QUOTED = READING.replace('"', '\\"')
@@ -133,3 +133,20 @@ def visits(lake: Lake) -> list[dict[str, object]]:
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="")
+
+
+def test_dbt_tells_which_feed_has_landed_too_long_ago(lake: Lake) -> None:
+    land(lake, 1)
+    lake.ingest()
+    assert freshness(lake) == dict.fromkeys(set(TABLES) - {"unrouted_bz"}, "pass")
+    lake.spark.sql("update bronze.gym_logins_bz set _ingested_at = now() - interval 2 days")
+    assert freshness(lake)["gym_logins_bz"] == "error"
+
+
+def freshness(lake: Lake) -> dict[str, str]:
+    """Give what `dbt source freshness` says of each source."""
+    from dbt.cli.main import dbtRunner
+
+    lake.settings.export()
+    found: Any = dbtRunner().invoke(["--quiet", "source", "freshness"]).result
+    return {r.node.name: str(r.status) for r in found.results if r.node.name in TABLES}

@@ -11,6 +11,7 @@ import pytest
 
 from python_ingest.errors import BuildError
 from python_ingest.lock import only_one
+from python_ingest.status import read_status
 from tests.python.lake import FITNESS, MODELS_ONLY, Lake
 from tests.python.worlds import world_from_seed
 
@@ -102,6 +103,10 @@ def test_a_failed_model_and_a_failed_test_are_made_good_by_the_next_build(lake: 
     lake.spark.sql("insert into silver.users values (9, 9, timestamp'2026-01-01', null)")
     with pytest.raises(BuildError, match="users"):
         lake.build_and_test()
+    last = read_status(lake.settings).last
+    assert last
+    (table,) = (rows for test, rows in last.rows.items() if test in last.failures)
+    assert 9 in {value for row in lake.rows(table) for value in row.values()}
     lake.spark.sql("delete from silver.users where user_id = 9")
     lake.build_and_test()
     assert not lake.differences()

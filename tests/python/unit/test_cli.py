@@ -8,7 +8,18 @@ from typer.testing import CliRunner
 from python_ingest import doctor
 from python_ingest.cli import app
 
-COMMANDS = ("produce", "import", "ingest", "build", "run", "show", "doctor")
+COMMANDS = (
+    "produce",
+    "import",
+    "ingest",
+    "build",
+    "run",
+    "show",
+    "status",
+    "server",
+    "maintain",
+    "doctor",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +49,7 @@ def test_produce_says_what_it_wrote_and_can_be_repeated(tmp_path: Path) -> None:
     [
         (["produce", "--users", "0"], "users"),
         (["import", "missing.fit"], "missing.fit"),
+        (["maintain", "--keep", "1h"], "7 days"),
         (["ingest", "--landing", "same", "--lakehouse", "same"], "lie in one another"),
     ],
 )

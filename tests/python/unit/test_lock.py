@@ -3,12 +3,13 @@
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from python_ingest.errors import BusyError
-from python_ingest.lock import only_one
+from python_ingest.lock import holder, only_one
 
 HOLD = """
 import sys, time
@@ -16,24 +17,35 @@ from pathlib import Path
 from python_ingest.lock import only_one
 with only_one(Path(sys.argv[1]), "build"):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(float(sys.argv[2]))
 """
 
 
 def test_the_second_is_refused_by_name_until_the_first_is_gone(tmp_path: Path) -> None:
     lakehouse = tmp_path / "new"
-    command = [sys.executable, "-c", HOLD, str(lakehouse)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:  # noqa: S603
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+    command = [sys.executable, "-c", HOLD, str(lakehouse), "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
         with (
-            pytest.raises(BusyError, match=rf"Another build \(process {holder.pid}\)"),
+            pytest.raises(BusyError, match=rf"Another build \(process {process.pid}\)"),
             only_one(lakehouse, "build"),
         ):
             pass
         with only_one(lakehouse, "ingest"):
             pass
-        holder.send_signal(signal.SIGKILL)
-        holder.wait()
+        assert holder(lakehouse, "build") == str(process.pid)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
         with only_one(lakehouse, "build"):
             pass
+    assert holder(lakehouse, "build") is None
+
+
+def test_the_patient_wait_until_the_first_has_finished(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(tmp_path), "0.5"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with only_one(tmp_path, "build", patience=timedelta(minutes=1)):
+            assert process.wait() == 0

@@ -1,0 +1,52 @@
+"""The lakehouse in Airflow 3: land and build every quarter of an hour, maintain at night.
+
+Each task is a command of the project on a worker that shares its folders; set the Airflow variable
+`fitness_home` to where the project is, set up by `make setup`. The layers are tasks of their own,
+so that a failure shows where it is, and is tried again there.
+"""
+
+from datetime import datetime, timedelta
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG
+
+FITNESS = 'cd "{{ var.value.get("fitness_home", "/opt/fitness") }}" && .venv/bin/fitness '
+DEFAULTS = {"retries": 2, "retry_delay": timedelta(minutes=2), "retry_exponential_backoff": True}
+# A test of both layers belongs to the last one that it reads.
+SILVER = "--select path:seeds path:models/silver path:snapshots --indirect-selection buildable"
+GOLD = "--select path:models/gold"
+WHOLE = "--vars 'whole_tests: true'"
+
+
+def fitness(task: str, arguments: str) -> BashOperator:
+    """Give the task that runs a command of the project."""
+    return BashOperator(task_id=task, bash_command=FITNESS + arguments)
+
+
+with DAG(
+    "fitness",
+    description="Land what is new, build silver and gold, and test them.",
+    schedule="*/15 * * * *",
+    start_date=datetime(2026, 1, 1),  # noqa: DTZ001 - Airflow takes its own time zone
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=["dbt"],
+):
+    (
+        fitness("ingest", "ingest")
+        >> fitness("build_silver", f"build {SILVER}")
+        >> fitness("build_gold", f"build {GOLD}")
+    )
+
+with DAG(
+    "fitness_nightly",
+    description="Let the tests look at whole tables, and put the tables in order.",
+    schedule="0 3 * * *",
+    start_date=datetime(2026, 1, 1),  # noqa: DTZ001
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    tags=["dbt"],
+):
+    fitness("whole_tests", f"build {WHOLE}") >> fitness("maintain", "maintain")

@@ -1,0 +1,109 @@
+"""What tables need from time to time: small files put together, files of the past removed.
+
+It goes by paths, so it needs no metastore and may run beside a service that ingests and builds. On
+a local file system two processes must not commit to one table at once: each table is taken with the
+lock of those who write it.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from delta import DeltaTable
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+
+from python_ingest.errors import BusyError, FitnessError, SettingError
+from python_ingest.lock import POLL, only_one
+from python_ingest.settings import Settings
+
+# Delta's own least: a reader or writer that began before may still need the files.
+LEAST_KEPT = timedelta(days=7)
+# What has not been built for longer compares its inputs whole when it is.
+LONGEST_UNREAD = timedelta(days=30)
+# The first commit that has not been read may be little younger than the last that has.
+MARGIN = timedelta(hours=1)
+LONGEST_BUILD = timedelta(hours=2)
+# The lock by which builds know what they wait for.
+MAINTENANCE = "maintenance"
+
+
+def check(settings: Settings, keep: timedelta) -> None:
+    """Raise SettingError for a time too short, FitnessError on Databricks."""
+    if settings.catalog:
+        raise FitnessError(
+            "On Databricks let predictive optimization maintain the tables, or schedule OPTIMIZE "
+            "and VACUUM there."
+        )
+    if keep < LEAST_KEPT:
+        raise SettingError(f"Readers need files for {LEAST_KEPT.days} days: keep them so long.")
+
+
+def maintain(
+    spark: SparkSession,
+    settings: Settings,
+    keep: timedelta = LEAST_KEPT,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[str]:
+    """Optimize and vacuum every table; give those that are done, as `layer.name`.
+
+    Files are kept for `keep`, and for longer where a model or a test has yet to read the changes in
+    them. A build that is at work is waited for, and none begins while one of its tables is at hand.
+    The bronze tables are left to an ingest that is running: it maintains them itself.
+
+    `tell` is told of each table. Raises BusyError if a build does not end, or another maintenance
+    is at work.
+    """
+    done = []
+    with only_one(settings.lakehouse, MAINTENANCE):
+        kept = retention(spark, settings, keep)
+        for path in sorted(log.parent for log in settings.lakehouse.glob("*/*/_delta_log")):
+            name = f"{path.parent.name}.{path.name}"
+            is_bronze = path.parent.name == "bronze"
+            writers = ("ingest", timedelta()) if is_bronze else ("build", LONGEST_BUILD)
+            try:
+                with only_one(settings.lakehouse, *writers):
+                    tidy(spark, path, kept(name))
+            except BusyError:
+                if not is_bronze:
+                    raise
+                tell(f"{name}: left to the ingest that is running.")
+                continue
+            done.append(name)
+            tell(f"{name}: done.")
+            time.sleep(2 * POLL)  # A build that waits goes first.
+    return done
+
+
+def tidy(spark: SparkSession, path: Path, kept: timedelta) -> None:
+    """Put a table's small files together, and remove what it gave up longer ago than `kept`."""
+    table = DeltaTable.forPath(spark, str(path))
+    table.optimize().executeCompaction()
+    table.vacuum(kept / timedelta(hours=1))
+
+
+def retention(
+    spark: SparkSession, settings: Settings, keep: timedelta = LEAST_KEPT
+) -> Callable[[str], timedelta]:
+    """Give what gives how long the files of a table, `layer.name`, are to be kept."""
+    unread = unread_since(spark, settings)
+
+    def kept(table: str) -> timedelta:
+        if table not in unread:
+            return keep
+        return max(keep, min(datetime.now(UTC) - unread[table] + MARGIN, LONGEST_UNREAD))
+
+    return kept
+
+
+def unread_since(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
+    """Give, by the watermarks, when the commit was that a table's slowest reader has come to."""
+    watermarks = settings.lakehouse / "ops" / "watermarks"
+    if not watermarks.exists():
+        return {}
+    marks = spark.read.format("delta").load(str(watermarks)).where("committed_at != ''")
+    oldest = marks.groupBy("input").agg(
+        F.unix_micros(F.min(F.expr("cast(committed_at as timestamp)"))).alias("at")
+    )
+    return {row.input: datetime.fromtimestamp(row["at"] / 1e6, UTC) for row in oldest.collect()}

@@ -1,0 +1,111 @@
+"""What runs, how far behind each layer is, and what failed last; told from files, without Spark."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from python_ingest import build_log, ingest_log
+from python_ingest.build_log import BuildFigures
+from python_ingest.file_list import waiting
+from python_ingest.ingest_log import BatchFigures
+from python_ingest.landing import CSV_HEADERS, MULTIPLEX
+from python_ingest.lock import holder
+from python_ingest.settings import Settings
+
+MOST_BATCHES, MOST_BUILDS = 10_000, 1_000
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What a layer has yet to take: files or rows, and since when the oldest waits."""
+
+    count: int
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a lakehouse.
+
+    `ingest` and `build` are the processes that are at work. `batches` has the last one of each
+    stream. `last_good` is the last build of all models in which nothing failed.
+    """
+
+    ingest: str | None
+    build: str | None
+    batches: Mapping[str, BatchFigures]
+    last: BuildFigures | None
+    last_good: BuildFigures | None
+    bronze: Backlog
+    gold: Backlog
+
+
+def read_status(settings: Settings) -> Status:
+    """Give the state of the lakehouse."""
+    batches = ingest_log.newest(settings.lakehouse, MOST_BATCHES)
+    builds = build_log.newest(settings.lakehouse, MOST_BUILDS)
+    good = [build for build in builds if build.is_of_all and not build.failures]
+    unbuilt = [
+        batch for batch in batches if batch.rows and not (good and batch.landed_at < good[-1].began)
+    ]
+    return Status(
+        ingest=holder(settings.lakehouse, "ingest"),
+        build=holder(settings.lakehouse, "build"),
+        batches={batch.stream: batch for batch in batches},
+        last=builds[-1] if builds else None,
+        last_good=good[-1] if good else None,
+        bronze=backlog_of_landing(settings),
+        gold=Backlog(
+            sum(batch.total for batch in unbuilt), min((b.landed_at for b in unbuilt), default=None)
+        ),
+    )
+
+
+def backlog_of_landing(settings: Settings) -> Backlog:
+    """Give the files that have not landed."""
+    arrivals = []
+    for feed in (MULTIPLEX, *CSV_HEADERS):
+        folder = settings.landing / feed
+        if folder.exists():
+            # A file that is renamed into the folder changes its ctime, not its mtime.
+            arrivals += [
+                Path(path).stat().st_ctime for path in waiting(folder, settings.checkpoints / feed)
+            ]
+    return Backlog(len(arrivals), datetime.fromtimestamp(min(arrivals), UTC) if arrivals else None)
+
+
+def as_text(status: Status, now: datetime) -> list[str]:
+    """Give the lines of a report for people."""
+    lines = [
+        f"ingest   {at_work(status.ingest)}",
+        *[f"         {b.started_at}  {b}" for b in status.batches.values()],
+        f"build    {at_work(status.build)}",
+    ]
+    if status.last:
+        lines.append(f"         {status.last.started_at}  {status.last}")
+    if status.last_good is not status.last and status.last_good:
+        lines.append(f"         {status.last_good.started_at}  the last of all models to do well")
+    lines += [
+        f"bronze   {behind(status.bronze, 'files', now)}",
+        f"gold     {behind(status.gold, 'rows', now)}",
+    ]
+    if status.last:
+        for name, message in status.last.failures.items():
+            lines.append(f"failed   {name}: {message}")
+            if name in status.last.rows:
+                lines.append(f"         its rows: uv run fitness show {status.last.rows[name]}")
+    return lines
+
+
+def at_work(process: str | None) -> str:
+    """Say whether something is at work."""
+    return f"at work, process {process}" if process else "not at work"
+
+
+def behind(backlog: Backlog, of: str, now: datetime) -> str:
+    """Say how far a layer is behind."""
+    if not backlog.count or backlog.since is None:
+        return "up to date"
+    waited = (now - backlog.since).total_seconds()
+    return f"{backlog.count:,} {of} behind, the oldest for {waited:,.0f} s"

@@ -1,0 +1,107 @@
+"""The warm server: builds, an ingest and other clients side by side, over the same tables."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pyspark
+import pytest
+from pyhive import hive
+
+from python_ingest.produce import World, produce
+from python_ingest.server import LOOPBACK
+from tests.python.lake import FITNESS, Lake, land, wait_until
+
+pytestmark = pytest.mark.slow
+SUMMARIES = "select count(*) from gold.workout_bpm_summary"
+
+
+@pytest.fixture
+def served(warm_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+    """Serve a lakehouse by the command line, as a service would."""
+    lake = Lake(tmp_path)
+    lake.settings.export()
+    with socket.socket() as free:
+        free.bind((LOOPBACK, 0))
+        port = int(free.getsockname()[1])
+    monkeypatch.setenv("FITNESS_SERVER_PORT", str(port))
+    with subprocess.Popen([*FITNESS, "server"], start_new_session=True) as process:  # noqa: S603
+        try:
+            wait_until(lambda: process.poll() is None and is_open(port), "the server listens")
+            yield lake
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def port() -> int:
+    return int(os.environ["FITNESS_SERVER_PORT"])
+
+
+def query(sql: str) -> list[Any]:
+    """Ask the server, by a client that is not dbt."""
+    with hive.connect(LOOPBACK, port(), username="analyst") as connection:
+        cursor = connection.cursor()
+        cursor.execute(sql)
+        return list(cursor.fetchall())
+
+
+def build(*arguments: str) -> str:
+    """Build through the server, by the command line."""
+    environment = {**os.environ, "FITNESS_TARGET": "server"}
+    command = [*FITNESS, "build", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_builds_an_ingest_and_other_clients_go_on_side_by_side(served: Lake) -> None:
+    land(served, 1)
+    served.ingest()
+    build()
+    before = query(SUMMARIES)[0][0]
+    # More slices than a statement names: their view is of one session only.
+    world = World(users=1100, days=1, seed=2, files=2, readings=5000)
+    produce(world, served.settings.landing)
+    served.ingest()
+    answers = []
+    with ThreadPoolExecutor() as pool:
+        building: Future[str] = pool.submit(build)
+        while not building.done():
+            answers.append(query(SUMMARIES)[0][0])
+            land(served, 3 + len(answers))
+            served.ingest()
+        assert "all well" in building.result()
+    assert answers
+    assert answers[0] == before
+    build()
+    assert query(SUMMARIES)[0][0] > before
+    served.forget_logs()
+    assert not served.differences()
+
+
+def test_beeline_reads_what_a_cold_dbt_has_built(served: Lake) -> None:
+    land(served, 1)
+    served.ingest()
+    build("--select", "gyms")
+    beeline = Path(pyspark.__path__[0]) / "bin" / "beeline"
+    url = f"jdbc:hive2://{LOOPBACK}:{port()}/gold"
+    command = [str(beeline), "-u", url, "-n", "analyst", "--outputformat=csv2", "--silent=true"]
+    found = subprocess.run(  # noqa: S603
+        [*command, "-e", "select count(*) as gyms from gyms"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    gyms = served.rows("gold.gyms")
+    assert gyms
+    assert found.stdout.split() == ["gyms", str(len(gyms))]

@@ -1,0 +1,119 @@
+"""What `fitness status` says, from the logs and the folders."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from python_ingest import build_log, ingest_log
+from python_ingest.build_log import BuildFigures
+from python_ingest.cli import app
+from python_ingest.ingest_log import BatchFigures
+from python_ingest.lock import only_one
+from python_ingest.settings import Settings
+from python_ingest.status import as_text, read_status
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path / "landing", tmp_path / "lakehouse", "local")
+
+
+def land_batch(settings: Settings, minute: int, rows: int) -> None:
+    """Note a batch that had landed ten seconds after a minute."""
+    figures = BatchFigures(
+        stream="kafka_multiplex_bz",
+        batch=minute,
+        started_at=(START + timedelta(minutes=minute)).isoformat(),
+        seconds=10.0,
+        files=1,
+        rows={"heart_rate_bz": rows} if rows else {},
+        malformed=0,
+        unrouted=0,
+        newest_event_at=None,
+        lag_seconds=None,
+        new_fields=[],
+        left_out={},
+    )
+    ingest_log.add(settings.lakehouse, figures)
+
+
+def note_build(settings: Settings, minute: int, *arguments: str, **failures: str) -> None:
+    """Note a build that began at a minute; what fails in it are tests."""
+    build_log.add(
+        settings.lakehouse,
+        BuildFigures(
+            started_at=(START + timedelta(minutes=minute)).isoformat(),
+            seconds=5.0,
+            arguments=arguments,
+            failures=failures,
+            rows={name: f"failures.{name}" for name in failures},
+            warnings=[],
+        ),
+    )
+
+
+def test_of_nothing_it_says_so(settings: Settings) -> None:
+    assert as_text(read_status(settings), START) == [
+        "ingest   not at work",
+        "build    not at work",
+        "bronze   up to date",
+        "gold     up to date",
+    ]
+
+
+def test_gold_is_behind_by_what_landed_since_the_last_good_build_of_all_models(
+    settings: Settings,
+) -> None:
+    land_batch(settings, 0, 100)
+    assert read_status(settings).gold.count == 100
+    note_build(settings, 1)
+    land_batch(settings, 2, 0)
+    assert read_status(settings).gold.count == 0
+    land_batch(settings, 3, 20)
+    land_batch(settings, 4, 3)
+    note_build(settings, 5, "--select", "users")
+    note_build(settings, 6, unique_users="Got 2 results")
+    found = read_status(settings)
+    assert (found.gold.count, found.gold.since) == (23, START + timedelta(minutes=3, seconds=10))
+    text = as_text(found, START + timedelta(minutes=7))
+    assert "gold     23 rows behind, the oldest for 230 s" in text
+    assert "failed   unique_users: Got 2 results" in text
+    assert "         its rows: uv run fitness show failures.unique_users" in text
+    note_build(settings, 8)
+    assert read_status(settings).gold.count == 0
+
+
+def test_bronze_is_behind_by_the_files_that_have_not_landed(settings: Settings) -> None:
+    for name in ("a.csv", "b.csv", ".hidden"):
+        file = settings.landing / "gym_logins_bz" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("mac_address,gym,login,logout\n")
+    assert read_status(settings).bronze.count == 2
+
+
+def test_what_is_at_work_is_named(settings: Settings) -> None:
+    with only_one(settings.lakehouse, "build"):
+        found = read_status(settings)
+    assert found.build is not None
+    assert found.ingest is None
+
+
+def test_the_command_ends_with_1_after_a_failed_build_only(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FITNESS_LANDING", str(settings.landing))
+    monkeypatch.setenv("FITNESS_LAKEHOUSE", str(settings.lakehouse))
+    land_batch(settings, 0, 1)
+    note_build(settings, 1)
+    good = CliRunner().invoke(app, ["status", "--json"])
+    assert good.exit_code == 0
+    assert json.loads(good.output)["gold"]["count"] == 0
+    note_build(settings, 2, users="died")
+    bad = CliRunner().invoke(app, ["status"])
+    assert bad.exit_code == 1
+    assert "failed   users: died" in bad.output
