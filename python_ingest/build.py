@@ -102,4 +102,4 @@ def store_failures(tests: Iterable[str]) -> None:
     """Let dbt run tests again, over all rows, and store those that fail."""
     from dbt.cli.main import dbtRunner
 
-    dbtRunner().invoke(["--quiet", "test", "--store-failures", "--select", *tests])
+    dbtRunner().invoke(["--log-level", "none", "test", "--store-failures", "--select", *tests])

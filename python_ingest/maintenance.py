@@ -8,10 +8,11 @@ lock of those who write it.
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 
 from delta import DeltaTable
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 
 from python_ingest.errors import BusyError, FitnessError, SettingError
@@ -25,6 +26,7 @@ LONGEST_UNREAD = timedelta(days=30)
 # The first commit that has not been read may be little younger than the last that has.
 MARGIN = timedelta(hours=1)
 LONGEST_BUILD = timedelta(hours=2)
+WATERMARKS = "*ops/watermarks"
 # The lock by which builds know what they wait for.
 MAINTENANCE = "maintenance"
 
@@ -99,10 +101,11 @@ def retention(
 
 def unread_since(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
     """Give, by the watermarks, when the commit was that a table's slowest reader has come to."""
-    watermarks = settings.lakehouse / "ops" / "watermarks"
-    if not watermarks.exists():
+    # Those of developers too.
+    tables = [spark.read.format("delta").load(str(t)) for t in settings.lakehouse.glob(WATERMARKS)]
+    if not tables:
         return {}
-    marks = spark.read.format("delta").load(str(watermarks)).where("committed_at != ''")
+    marks = reduce(DataFrame.unionByName, tables).where("committed_at != ''")
     oldest = marks.groupBy("input").agg(
         F.unix_micros(F.min(F.expr("cast(committed_at as timestamp)"))).alias("at")
     )

@@ -1,6 +1,15 @@
-{# Schemas are named after their layer: bronze, silver, gold. #}
+{#
+  Schemas are named after their layer: silver, gold, ops. A developer, FITNESS_DEV=anna, has their own:
+  dev_anna_silver. Bronze is the same for all.
+#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ custom_schema_name or target.schema }}
+    {%- set developer = env_var('FITNESS_DEV', '') -%}
+    {%- if developer and not modules.re.fullmatch('[a-z0-9_]+', developer) -%}
+        {%- do exceptions.raise_compiler_error(
+            'FITNESS_DEV is ' ~ developer ~ ', which cannot be part of a schema: take a-z, 0-9 and _.'
+        ) -%}
+    {%- endif -%}
+    {{ 'dev_' ~ developer ~ '_' if developer }}{{ custom_schema_name or target.schema }}
 {%- endmacro %}
 
 

@@ -33,9 +33,25 @@
         {% if input.config.materialized == 'ephemeral' %}
             {% do found.extend(tables_read(input)) %}
         {% elif input.name not in exempt %}
-            {% do found.append(input.schema ~ '.' ~ (input.alias or input.identifier)) %}
+            {% do found.append(input_name(relation_of(input))) %}
         {% endif %}
     {% endfor %}
     {% do return(found) %}
 {% endmacro %}
 
+
+{# The table of a node of the graph, as ref() finds it: with --defer maybe that of production. #}
+{% macro relation_of(node) %}
+    {% set own = table_of(node) %}
+    {% set other = node.defer_relation if flags.DEFER else none %}
+    {% if other and (flags.FAVOR_STATE and node.unique_id not in selected_resources or not load_relation(own)) %}
+        {% do return(table_of(other)) %}
+    {% endif %}
+    {% do return(own) %}
+{% endmacro %}
+
+{% macro table_of(node) %}
+    {% do return(api.Relation.create(
+        database=node.database, schema=node.schema, identifier=node.alias or node.identifier
+    )) %}
+{% endmacro %}

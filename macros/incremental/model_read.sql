@@ -121,11 +121,22 @@
             {% do return('changes of ' ~ input ~ ' were vacuumed in version ' ~ vacuum.version ~ ' before they were read') %}
         {% endif %}
     {% endfor %}
+    {% if news and target.type == 'databricks' and is_past_reading(news[-1].committed_at) %}
+        {% do return('changes of ' ~ input ~ ' are older than a week, and Databricks no longer gives them') %}
+    {% endif %}
     {% set key = model_setting('dimensions', {}).get(relation.identifier) %}
     {% if key and has_lost_keys(relation, key, mark.version) %}
         {% do return('rows of ' ~ input ~ ' are gone: what they admitted must go too') %}
     {% endif %}
     {% do return(none) %}
+{% endmacro %}
+
+
+{# Whether a commit is older than the versions that Delta lets be read by default; elsewhere profiles.yml lets it read all. #}
+{% macro is_past_reading(committed_at) %}
+    {% set at = modules.datetime.datetime.fromisoformat(committed_at) %}
+    {% set now = modules.datetime.datetime.now(at.tzinfo) %}
+    {% do return(now - at > modules.datetime.timedelta(days=7) - modules.datetime.timedelta(hours=12)) %}
 {% endmacro %}
 
 

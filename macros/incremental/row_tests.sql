@@ -42,7 +42,8 @@
 {% macro parent_of(test) %}
     {% set tables = test.depends_on.nodes %}
     {% set others = tables | reject('eq', test.attached_node) | list %}
-    {% do return(graph.nodes.get((others or tables)[0], {}).get('relation_name')) %}
+    {% set parent = graph.nodes.get((others or tables)[0]) %}
+    {% do return(relation_of(parent) if parent else none) %}
 {% endmacro %}
 
 

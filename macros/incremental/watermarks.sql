@@ -6,7 +6,7 @@
 {% macro watermarks_relation() %}
     {% do return(api.Relation.create(
         database=target.database if target.type == 'databricks' else none,
-        schema='ops',
+        schema=generate_schema_name('ops', none) | trim,
         identifier='watermarks',
         type='table'
     )) %}

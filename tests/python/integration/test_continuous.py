@@ -130,6 +130,7 @@ def test_a_signal_stops_it_cleanly(warm_lake: Lake, tmp_path: Path, number: sign
     assert all_landed(lake)
 
 
+@pytest.mark.slow
 def test_the_end_of_spark_ends_it_with_a_message(warm_lake: Lake, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     process = start_ingest(lake)

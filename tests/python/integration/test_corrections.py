@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.python.lake import Lake, in_utc, layer_of, without_lineage
 from tests.python.reference import KEYS
 from tests.python.worlds import (
@@ -115,6 +117,7 @@ class Visitor:
         }
 
 
+@pytest.mark.slow
 def test_facts_wait_for_their_registration_and_are_in_gold_in_the_first_build_after_it(
     lake: Lake,
 ) -> None:
@@ -138,6 +141,7 @@ def test_facts_wait_for_their_registration_and_are_in_gold_in_the_first_build_af
     assert_arrived(lake, [known, early, later])
 
 
+@pytest.mark.slow
 def test_an_event_whose_profile_version_is_gone_is_accounted_for(lake: Lake) -> None:
     """An earlier event that says the same takes a version's place."""
     first = [registration(1, 11, "aa:01", 0), profile(1, 10, "Oakland")]

@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
 from delta import DeltaTable
 
 from python_ingest.lock import only_one
@@ -17,9 +18,11 @@ from python_ingest.maintenance import (
     retention,
 )
 from tests.python.lake import Lake, land
+from tests.python.small_project import SALES, SHOPS, SmallProject
 
 DAY = 86400.0
 READINGS = "bronze.heart_rate_bz"
+SUMS = [("a", 31), ("b", 35)]
 
 
 def files(lake: Lake, table: str) -> int:
@@ -28,53 +31,56 @@ def files(lake: Lake, table: str) -> int:
     return len(lake.spark.read.format("delta").load(str(path)).inputFiles())
 
 
-def build_batches(lake: Lake, *seeds: int) -> list[str]:
-    """Land, ingest and build several small batches; give what the builds have to say."""
-    said = []
-    for seed in seeds:
-        land(lake, seed)
-        lake.ingest()
-        said += lake.build()
-    return said
+@pytest.fixture
+def shops(project: SmallProject) -> SmallProject:
+    """Sales in several files and the sums of each shop, built."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    project.build()
+    project.rows("insert into silver.sales values (4, 'b', 5)")
+    project.rows("update silver.sales set amount = 11 where id = 1")
+    return project
 
 
-def test_maintenance_leaves_few_files_and_nothing_to_do_for_builds(lake: Lake) -> None:
-    build_batches(lake, 1, 2)
-    readings = lake.settings.lakehouse / "bronze" / "heart_rate_bz"
+def test_maintenance_leaves_few_files_and_nothing_to_do_for_builds(shops: SmallProject) -> None:
+    lake = shops.lake
+    shops.build("--select", "shops")
+    sales = lake.settings.lakehouse / "silver" / "sales"
     for name, days in (("old", 8), ("young", 6)):
-        given_up = readings / f"{name}.parquet"
+        given_up = sales / f"{name}.parquet"
         given_up.write_bytes(b"")
         at = time.time() - days * DAY
         os.utime(given_up, (at, at))
-    assert files(lake, READINGS) > 1
-    assert {READINGS, "silver.users", "ops.watermarks"} <= {*maintain(lake.spark, lake.settings)}
-    assert files(lake, READINGS) == 1
-    assert not (readings / "old.parquet").exists()
-    assert (readings / "young.parquet").exists()
-    versions = {table: lake.version(f"silver.{table}") for table in ("users", "heart_rate")}
-    assert lake.build() == []  # Not that anything is compared whole.
-    assert versions == {table: lake.version(f"silver.{table}") for table in versions}
-    assert build_batches(lake, 3) == []
-    assert not lake.differences()
+    assert files(lake, "silver.sales") > 1
+    done = maintain(lake.spark, lake.settings)
+    assert done == ["ops.watermarks", "silver.sales", "silver.shops"]
+    assert files(lake, "silver.sales") == 1
+    assert not (sales / "old.parquet").exists()
+    assert (sales / "young.parquet").exists()
+    assert shops.build("--select", "shops")["shops"] == "success: nothing changed"
+    assert shops.said == []
+    assert shops.rows("select shop, amount from silver.shops order by shop") == SUMS
 
 
-def test_files_are_kept_until_their_changes_have_been_read(lake: Lake) -> None:
-    build_batches(lake, 1)
-    for table, days in (("users", 10), ("workouts", 100)):
-        lake.spark.sql(
-            f"update ops.watermarks set committed_at = cast(now() - interval {days} days as string)"
-            f" where input = 'silver.{table}'"
-        )
+def test_files_are_kept_until_their_changes_have_been_read(shops: SmallProject) -> None:
+    """A build that comes late reads them, not the whole table."""
+    lake = shops.lake
     kept = retention(lake.spark, lake.settings)
-    assert timedelta() <= kept("silver.users") - timedelta(days=10) - MARGIN < timedelta(minutes=5)
-    assert kept("silver.workouts") == LONGEST_UNREAD
-    assert kept("silver.heart_rate") == LEAST_KEPT
+    assert kept("silver.sales") == LEAST_KEPT
+    for days, expected in ((10, timedelta(days=10) + MARGIN), (100, LONGEST_UNREAD)):
+        shops.rows(
+            f"update ops.watermarks set committed_at = cast(now() - interval {days} days as string)"
+            " where input = 'silver.sales'"
+        )
+        kept = retention(lake.spark, lake.settings)
+        assert timedelta() <= kept("silver.sales") - expected < timedelta(minutes=5)
+        assert kept("bronze.heart_rate_bz") == LEAST_KEPT
     maintain(lake.spark, lake.settings)
-    users = DeltaTable.forPath(lake.spark, str(lake.settings.lakehouse / "silver" / "users"))
-    vacuum = users.history().where("operation = 'VACUUM START'").first()
+    sales = DeltaTable.forPath(lake.spark, str(lake.settings.lakehouse / "silver" / "sales"))
+    vacuum = sales.history().where("operation = 'VACUUM START'").first()
     assert vacuum is not None
-    milliseconds = int(vacuum["operationParameters"]["specifiedRetentionMillis"])
-    assert milliseconds >= 10 * DAY * 1000
+    specified = int(vacuum["operationParameters"]["specifiedRetentionMillis"])
+    assert timedelta(milliseconds=specified) == LONGEST_UNREAD
 
 
 def test_a_build_waits_for_a_table_that_is_maintained(lake: Lake) -> None:
@@ -92,10 +98,13 @@ def test_a_build_waits_for_a_table_that_is_maintained(lake: Lake) -> None:
 
 
 def test_bronze_is_left_to_an_ingest_that_is_running(lake: Lake) -> None:
-    build_batches(lake, 1)
+    for seed in (1, 2):
+        land(lake, seed)
+        lake.ingest()
     said: list[str] = []
     with only_one(lake.settings.lakehouse, "ingest"):
-        done = maintain(lake.spark, lake.settings, tell=said.append)
-    assert "silver.users" in done
-    assert READINGS not in done
+        assert maintain(lake.spark, lake.settings, tell=said.append) == []
     assert f"{READINGS}: left to the ingest that is running." in said
+    assert files(lake, READINGS) > 1
+    assert READINGS in maintain(lake.spark, lake.settings)
+    assert files(lake, READINGS) == 1

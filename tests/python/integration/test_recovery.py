@@ -119,6 +119,7 @@ def test_a_landing_folder_that_is_away_is_no_empty_one(lake: Lake) -> None:
     assert lake.ingest() == {}
 
 
+@pytest.mark.slow
 def test_a_recovery_that_was_cut_short_is_gone_on_with(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,8 +105,9 @@ def test_a_failed_model_and_a_failed_test_are_made_good_by_the_next_build(lake: 
         lake.build_and_test()
     last = read_status(lake.settings).last
     assert last
-    (table,) = (rows for test, rows in last.rows.items() if test in last.failures)
-    assert 9 in {value for row in lake.rows(table) for value in row.values()}
+    assert last.rows.keys() == last.failures.keys()
+    rows = lake.rows(last.rows["users_come_from_usable_registrations"])
+    assert [row["user_id"] for row in rows] == [9]
     lake.spark.sql("delete from silver.users where user_id = 9")
     lake.build_and_test()
     assert not lake.differences()

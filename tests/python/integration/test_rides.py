@@ -12,6 +12,7 @@ from tests.python.lake import Lake
 SUMMARIES = {"4078723797.fit": (165, 190), "4801048867.fit": (130, 160)}
 
 
+@pytest.mark.slow
 def test_gold_agrees_with_the_rides_own_summaries(lake: Lake) -> None:
     files = [path for path in ride_files() if path.name in SUMMARIES]
     imported = {ride.user_id: ride for ride in import_fit(files, lake.settings.landing)}

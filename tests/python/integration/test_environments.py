@@ -1,0 +1,77 @@
+"""A developer's schemas: only what is changed is built there, from the tables of production."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from python_ingest.errors import BuildError
+from tests.python.lake import Lake, land
+
+CHANGED = "user_profile"
+
+
+@pytest.fixture
+def developer(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    yield monkeypatch
+    for schema in ("silver", "gold", "ops", "snapshots"):
+        lake.spark.sql(f"drop schema if exists dev_anna_{schema} cascade")
+
+
+@pytest.mark.slow
+def test_what_a_developer_changed_is_built_beside_production_from_its_tables(
+    lake: Lake, developer: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    land(lake, 1)
+    lake.ingest()
+    lake.build("--target-path", str(tmp_path / "production"))
+    state = as_if_changed(tmp_path / "production" / "manifest.json")
+    deferred = ("--select", "state:modified+", "--defer", "--state", str(state))
+
+    def build_changed() -> None:
+        with developer.context() as patched:
+            patched.setenv("FITNESS_DEV", "anna")
+            lake.build_and_test(*deferred)
+        assert comparable(lake, f"dev_anna_silver.{CHANGED}") == comparable(
+            lake, f"silver.{CHANGED}"
+        )
+
+    build_changed()
+    made = {path.name for path in lake.settings.lakehouse.glob("dev_anna_*/*") if path.is_dir()}
+    assert CHANGED in made
+    assert "workout_bpm_summary" in made  # It reads what was changed.
+    assert not made & {"users", "heart_rate", "user_profile_history"}
+    version = lake.version(f"silver.{CHANGED}")
+    # Production goes on, and the developer's tables follow.
+    land(lake, 2)
+    lake.ingest()
+    assert lake.build() == []
+    assert lake.version(f"silver.{CHANGED}") > version
+    build_changed()
+
+
+def test_a_name_that_makes_no_schema_is_refused(lake: Lake, developer: pytest.MonkeyPatch) -> None:
+    developer.setenv("FITNESS_DEV", "anna.b")
+    with pytest.raises(BuildError, match=r"FITNESS_DEV is anna\.b"):
+        lake.build("--select", "date_lookup")
+
+
+def as_if_changed(manifest: Path) -> Path:
+    """Give a folder with the manifest of production, of which a model has other code."""
+    state = json.loads(manifest.read_text())
+    state["nodes"][f"model.fitness.{CHANGED}"]["checksum"]["checksum"] = "another"
+    folder = manifest.parent.with_name("state")
+    folder.mkdir()
+    (folder / "manifest.json").write_text(json.dumps(state))
+    return folder
+
+
+def comparable(lake: Lake, table: str) -> list[str]:
+    """Give the rows of a table, its lineage aside, to compare."""
+    rows = [
+        {name: value for name, value in row.items() if not name.startswith("_")}
+        for row in lake.rows(table)
+    ]
+    assert rows
+    return sorted(map(str, rows))
