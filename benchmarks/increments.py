@@ -21,10 +21,10 @@ TURNS = 3
 
 def increments(root: Path) -> dict[str, Any]:
     """Build each kind of news on each history: seconds of several builds, and one counted."""
-    return {str(days): on_history(root / str(days), days) for days in HISTORIES}
+    return {str(days): on_history(root / str(days), days, READINGS_A_DAY) for days in HISTORIES}
 
 
-def on_history(root: Path, days: int, readings_a_day: int = READINGS_A_DAY) -> dict[str, Any]:
+def on_history(root: Path, days: int, readings_a_day: int) -> dict[str, Any]:
     """Build each kind of news on a history of some days."""
     settings = Settings(root / "landing", root / "lakehouse", "local")
     gym = GrowingGym(root, settings.landing, days, readings_a_day)
@@ -43,7 +43,7 @@ def on_history(root: Path, days: int, readings_a_day: int = READINGS_A_DAY) -> d
         "1,000 late readings of one day": gym.land_late_readings,
         "a profile change": gym.land_profile_change,
         "a registration": gym.land_registration,
-        f"{readings_a_day:,} readings": gym.land_day,
+        f"a day of {readings_a_day:,} readings": gym.land_day,
         "nothing": lambda: None,
     }
     for name, land in kinds.items():

@@ -28,7 +28,7 @@ def draw_load(figures: Figures, file: Path) -> None:
 
 def draw_increments(figures: Figures, file: Path) -> None:
     """Draw the seconds of a build of each kind of news by the days of history."""
-    axes = new_axes("A build of news", "days of history, 300,000 readings each")
+    axes = new_axes("A build of news", "days of history")
     days = [int(day) for day in figures]
     for kind in next(iter(figures.values())):
         if kind != "load":

@@ -9,12 +9,11 @@ import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from python_ingest.ingest import ingest
 from python_ingest.produce import World, produce
 from python_ingest.settings import PROJECT, Settings, spark_conf
-from python_ingest.spark import start_spark
+from python_ingest.spark import end_jvm, start_spark
 
 # Named in profiles.yml too.
 ARCHIVE = PROJECT / ".cache" / "spark.jsa"
@@ -51,11 +50,7 @@ def make_archive(archive: Path = ARCHIVE) -> None:
         )
         for statement in TRAINING:
             spark.sql(statement).collect()
-        gateway: Any = spark.sparkContext._gateway
-        spark.stop()
-        gateway.shutdown()
-        gateway.proc.stdin.close()
-        gateway.proc.wait(timeout=120)  # It writes the archive at its end.
+        end_jvm(spark)  # Which writes the archive at its end.
         shutil.move(partial, archive)
 
 

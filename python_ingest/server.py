@@ -1,21 +1,24 @@
 """Spark's own SQL server over the lakehouse, for several builds at once and for JDBC clients."""
 
 import os
+import re
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyspark
 
 from python_ingest.errors import BusyError, SettingError
+from python_ingest.file_list import path_of
 from python_ingest.settings import PROJECT, Settings, spark_conf
-from python_ingest.spark import java_version
+from python_ingest.spark import end_jvm, start_spark
 
 LOG = PROJECT / "logs" / "server.log"
 MAIN = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
 LOOPBACK = "127.0.0.1"
+SPARK = Path(pyspark.__path__[0])
 
 
 @dataclass(frozen=True)
@@ -39,29 +42,49 @@ def serve(settings: Settings, address: Address) -> None:
 
     Raises JavaError without a usable Java, BusyError if something else listens there.
     """
-    java_version()
     with socket.socket() as probe:
         if probe.connect_ex((address.host, address.port)) == 0:
             raise BusyError(
                 f"Something listens on {address.host}:{address.port} already: stop it, or choose "
                 "another FITNESS_SERVER_PORT."
             )
-    settings.export()
-    os.chdir(PROJECT)
     settings.lakehouse.mkdir(parents=True, exist_ok=True)
-    LOG.parent.mkdir(exist_ok=True)
+    jars = fetched_jars(settings)
     with LOG.open("ab") as log:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             os.dup2(log.fileno(), stream.fileno())
-    program = str(Path(pyspark.__path__[0]) / "bin" / "spark-submit")
-    os.execv(program, [program, *arguments(settings, address)])  # noqa: S606 - no shell
+    program = str(SPARK / "bin" / "spark-submit")
+    os.execv(program, [program, *arguments(settings, address, jars)])  # noqa: S606 - no shell
 
 
-def arguments(settings: Settings, address: Address) -> list[str]:
+def fetched_jars(settings: Settings) -> list[Path]:
+    """Give the jars of the profile's packages, which a Spark that is started for it fetches.
+
+    Those that Spark brings along, of another version, are left out.
+    """
+    spark = start_spark(settings, with_metastore=False)
+    jars = spark.sparkContext.getConf().get("spark.jars") or ""
+    end_jvm(spark)
+    own = {artifact(jar.name) for jar in (SPARK / "jars").iterdir()}
+    fetched = [path_of(jar) for jar in jars.split(",")]
+    # A fetched jar's name begins with its group.
+    return [jar for jar in fetched if artifact(jar.name.split("_", 1)[1]) not in own]
+
+
+def artifact(jar: str) -> str:
+    """Give the name of a jar without its version."""
+    return re.split(r"-\d", jar)[0]
+
+
+def arguments(settings: Settings, address: Address, jars: Sequence[Path]) -> list[str]:
     """Give the arguments of spark-submit that start the server."""
-    conf = {
-        **spark_conf("local"),
+    conf = dict(spark_conf("local"))
+    # A client that leaves closes the class loader of packages, for all who come after it.
+    del conf["spark.jars.packages"]
+    conf |= {
+        "spark.driver.extraClassPath": ":".join(map(str, jars)),
+        "spark.jars": ",".join(map(str, jars)),
         "spark.sql.catalogImplementation": "hive",
         "spark.hadoop.hive.server2.thrift.bind.host": address.host,
         "spark.hadoop.hive.server2.thrift.port": str(address.port),

@@ -78,6 +78,15 @@ def start_spark(
         raise FitnessError(f"Spark did not start; {LOG} says why. ({error})") from error
 
 
+def end_jvm(spark: SparkSession) -> None:
+    """Stop Spark and wait until its JVM has ended."""
+    gateway: Any = spark.sparkContext._gateway
+    spark.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait(timeout=120)
+
+
 @contextmanager
 def stderr_to(path: Path) -> Iterator[None]:
     """Send the standard error of processes started meanwhile, the JVM's, to the end of a file."""

@@ -60,7 +60,7 @@ def test_a_name_that_makes_no_schema_is_refused(lake: Lake, developer: pytest.Mo
 def as_if_changed(manifest: Path) -> Path:
     """Give a folder with the manifest of production, of which a model has other code."""
     state = json.loads(manifest.read_text())
-    state["nodes"][f"model.fitness.{CHANGED}"]["checksum"]["checksum"] = "another"
+    state["nodes"][f"model.fitness.{CHANGED}"]["raw_code"] += "-- as it was"
     folder = manifest.parent.with_name("state")
     folder.mkdir()
     (folder / "manifest.json").write_text(json.dumps(state))
