@@ -3,14 +3,18 @@
   dev_anna_silver. Bronze is the same for all.
 #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {%- set developer = env_var('FITNESS_DEV', '') -%}
-    {%- if developer and not modules.re.fullmatch('[a-z0-9_]+', developer) -%}
-        {%- do exceptions.raise_compiler_error(
-            'FITNESS_DEV is ' ~ developer ~ ', which cannot be part of a schema: take a-z, 0-9 and _.'
-        ) -%}
-    {%- endif -%}
-    {{ 'dev_' ~ developer ~ '_' if developer }}{{ custom_schema_name or target.schema }}
+    {{ developer_prefix() }}{{ custom_schema_name or target.schema }}
 {%- endmacro %}
+
+{% macro developer_prefix() %}
+    {% set developer = env_var('FITNESS_DEV', '') %}
+    {% if developer and not modules.re.fullmatch('[a-z0-9_]+', developer) %}
+        {% do exceptions.raise_compiler_error(
+            'FITNESS_DEV is ' ~ developer ~ ', which cannot be part of a schema: take a-z, 0-9 and _.'
+        ) %}
+    {% endif %}
+    {% do return('dev_' ~ developer ~ '_' if developer else '') %}
+{% endmacro %}
 
 
 {# Delta tables lie at <lakehouse>/<schema>/<table>; a relative location is below the warehouse folder. #}

@@ -13,8 +13,9 @@
 {# Raises an error if the model, a node of the graph, reads a table whose changes it does not follow. #}
 {% macro check_follows_inputs(node) %}
     {% if not execute or node.config.materialized != 'incremental' %}{% do return(none) %}{% endif %}
-    {% set followed = run_state().asked.get(node.unique_id, []) %}
-    {% for name in tables_read(node) if name not in followed %}
+    {# With --defer a table may be that of production. #}
+    {% set followed = run_state().asked.get(node.unique_id, []) | map('replace', developer_prefix(), '') | list %}
+    {% for name in tables_read(node) if name | replace(developer_prefix(), '') not in followed %}
         {% do exceptions.raise_compiler_error(
             node.name ~ ' reads ' ~ name ~ ' but never asks for changes() of it: a change there would be missed. '
             ~ 'Touch the slices that it changes, or, if it never changes, name it in the setting static_inputs.'
@@ -33,25 +34,8 @@
         {% if input.config.materialized == 'ephemeral' %}
             {% do found.extend(tables_read(input)) %}
         {% elif input.name not in exempt %}
-            {% do found.append(input_name(relation_of(input))) %}
+            {% do found.append(input.schema ~ '.' ~ (input.alias or input.identifier)) %}
         {% endif %}
     {% endfor %}
     {% do return(found) %}
-{% endmacro %}
-
-
-{# The table of a node of the graph, as ref() finds it: with --defer maybe that of production. #}
-{% macro relation_of(node) %}
-    {% set own = table_of(node) %}
-    {% set other = node.defer_relation if flags.DEFER else none %}
-    {% if other and (flags.FAVOR_STATE and node.unique_id not in selected_resources or not load_relation(own)) %}
-        {% do return(table_of(other)) %}
-    {% endif %}
-    {% do return(own) %}
-{% endmacro %}
-
-{% macro table_of(node) %}
-    {% do return(api.Relation.create(
-        database=node.database, schema=node.schema, identifier=node.alias or node.identifier
-    )) %}
 {% endmacro %}

@@ -43,7 +43,8 @@
     {% set tables = test.depends_on.nodes %}
     {% set others = tables | reject('eq', test.attached_node) | list %}
     {% set parent = graph.nodes.get((others or tables)[0]) %}
-    {% do return(relation_of(parent) if parent else none) %}
+    {# With --defer it may be that of production. #}
+    {% do return(parent.relation_name if parent and not invocation_args_dict.defer else none) %}
 {% endmacro %}
 
 
