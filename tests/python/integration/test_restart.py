@@ -11,7 +11,6 @@ import pytest
 
 from python_ingest.errors import BuildError
 from python_ingest.lock import only_one
-from python_ingest.status import read_status
 from tests.python.lake import FITNESS, MODELS_ONLY, Lake
 from tests.python.worlds import world_from_seed
 
@@ -85,6 +84,7 @@ def test_what_killed_creations_of_tables_left_behind_is_in_nobodys_way(lake: Lak
     assert not lake.differences()
 
 
+@pytest.mark.slow
 def test_a_failed_model_and_a_failed_test_are_made_good_by_the_next_build(lake: Lake) -> None:
     world = world_from_seed(2)
     for batch in range(len(world.batches)):
@@ -103,11 +103,6 @@ def test_a_failed_model_and_a_failed_test_are_made_good_by_the_next_build(lake: 
     lake.spark.sql("insert into silver.users values (9, 9, timestamp'2026-01-01', null)")
     with pytest.raises(BuildError, match="users"):
         lake.build_and_test()
-    last = read_status(lake.settings).last
-    assert last
-    assert last.rows.keys() == last.failures.keys()
-    rows = lake.rows(last.rows["users_come_from_usable_registrations"])
-    assert [row["user_id"] for row in rows] == [9]
     lake.spark.sql("delete from silver.users where user_id = 9")
     lake.build_and_test()
     assert not lake.differences()

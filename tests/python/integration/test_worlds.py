@@ -7,6 +7,7 @@ import pytest
 
 from python_ingest.build import build
 from python_ingest.errors import BuildError
+from python_ingest.status import read_status
 from tests.python.lake import Lake, differences
 from tests.python.reference import KEYS
 from tests.python.worlds import World, world_from_seed
@@ -97,3 +98,7 @@ def test_lost_rows_fail_the_tests_that_account_for_their_feeds(lake: Lake) -> No
         with pytest.raises(BuildError) as failed:
             build(lake.settings, ["--select", *LOSSES, *arguments])
         assert [test for test in LOSSES if test not in str(failed.value)] == []
+    last = read_status(lake.settings).last
+    assert last
+    assert last.failures.keys() == last.rows.keys() == LOSSES.keys()
+    assert all(lake.rows(table) for table in last.rows.values())
