@@ -93,7 +93,7 @@ def figures_of(
         seconds=round((datetime.now(UTC) - began).total_seconds(), 3),
         arguments=list(arguments),
         failures=failures,
-        rows={r.node.name: f"failures.{r.node.alias}" for r in failed if r.status == "fail"},
+        rows={r.node.name: f"{r.node.schema}.{r.node.alias}" for r in failed if r.status == "fail"},
         warnings=[r.node.name for r in results_of(result) if r.status == "warn"],
     )
 

@@ -1,11 +1,10 @@
 """How builds went, an entry a build."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from python_ingest import monthly_log
+from python_ingest.monthly_log import MonthlyLog
 
 # Arguments of dbt with which a build leaves models out.
 SELECTING = ("-s", "--select", "-m", "--model", "--exclude", "--selector", "--resource-type")
@@ -46,16 +45,5 @@ class BuildFigures:
         return not any(argument.split("=")[0] in SELECTING for argument in self.arguments)
 
 
-def folder_of(lakehouse: Path) -> Path:
-    """Give the folder of the log's files."""
-    return lakehouse / "build_log"
-
-
-def add(lakehouse: Path, figures: BuildFigures) -> None:
-    """Note a build."""
-    monthly_log.add(folder_of(lakehouse), asdict(figures))
-
-
-def newest(lakehouse: Path, count: int) -> list[BuildFigures]:
-    """Give the newest builds, the oldest of them first."""
-    return [BuildFigures(**entry) for entry in monthly_log.newest(folder_of(lakehouse), count)]
+_log = MonthlyLog("build_log", BuildFigures)
+add, newest = _log.add, _log.newest

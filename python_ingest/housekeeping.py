@@ -16,6 +16,7 @@ from python_ingest.landed_files import CHANGED_SINCE
 from python_ingest.maintenance import retention, tidy
 from python_ingest.positions import Position
 from python_ingest.settings import Settings
+from python_ingest.tables import address
 
 log = logging.getLogger(__name__)
 
@@ -58,13 +59,15 @@ def keep_house(settings: Settings, checkpoint: Path, position: Position) -> bool
 
 def compact_tables(spark: SparkSession, settings: Settings, position: Position) -> None:
     """Maintain the tables to which a stream has appended often."""
-    for table, count in position.appends.items():
-        if count >= MANY_APPENDS:
-            log.info("Putting the small files of %s together.", table)
-            path = settings.lakehouse / "bronze" / table
-            tidy(spark, path, retention(spark, settings)(f"bronze.{table}"))
-            position.appends[table] = 0
-            position.save()
+    due = [table for table, count in position.appends.items() if count >= MANY_APPENDS]
+    if not due:
+        return
+    kept = retention(spark, settings)
+    for table in due:
+        log.info("Putting the small files of %s together.", table)
+        tidy(spark, Path(address(settings, table)), kept(f"bronze.{table}"))
+        position.appends[table] = 0
+        position.save()
 
 
 def age(settings: Settings) -> float:

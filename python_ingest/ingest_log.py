@@ -1,10 +1,9 @@
 """The ingest's figures, an entry a batch."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from python_ingest import monthly_log
+from python_ingest.monthly_log import MonthlyLog
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,5 @@ class BatchFigures:
         return "".join(parts)
 
 
-def folder_of(lakehouse: Path) -> Path:
-    """Give the folder of the log's files."""
-    return lakehouse / "ingest_log"
-
-
-def add(lakehouse: Path, figures: BatchFigures) -> None:
-    """Note a batch's figures."""
-    monthly_log.add(folder_of(lakehouse), asdict(figures))
-
-
-def newest(lakehouse: Path, count: int) -> list[BatchFigures]:
-    """Give the figures of the newest batches, the oldest of them first."""
-    return [BatchFigures(**entry) for entry in monthly_log.newest(folder_of(lakehouse), count)]
+_log = MonthlyLog("ingest_log", BatchFigures)
+add, newest = _log.add, _log.newest

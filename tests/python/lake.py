@@ -1,6 +1,7 @@
 """A lakehouse for tests: landed, built and read with the project's own commands."""
 
 import shutil
+import socket
 import sys
 import time
 from collections import Counter
@@ -119,6 +120,13 @@ def wait_until(holds: Callable[[], bool], what: str, seconds: float = 120) -> No
     while not holds():
         assert time.monotonic() < until, f"waited in vain until {what}"
         time.sleep(0.2)
+
+
+def free_port() -> int:
+    """Give a port of loopback that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def layer_of(table: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.python.lake import Lake
-from tests.python.small_project import SmallProject
+from tests.python.small_project import SALES, SHOPS, SmallProject
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +23,14 @@ def lake(warm_lake: Lake) -> Iterator[Lake]:
 @pytest.fixture
 def project(lake: Lake, tmp_path: Path) -> SmallProject:
     return SmallProject(lake, tmp_path)
+
+
+@pytest.fixture
+def shops(project: SmallProject) -> SmallProject:
+    """Sales and the sums of each shop, built, and then more of both."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    project.build()
+    project.rows("insert into silver.sales values (4, 'b', 5)")
+    project.rows("update silver.sales set amount = 11 where id = 1")
+    return project

@@ -1,7 +1,6 @@
 """The same commands on a cluster: a master and two workers, each a process, over shared storage."""
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ import pytest
 
 from python_ingest.build import LOG
 from python_ingest.lock import holder
-from tests.python.lake import FITNESS, Lake, land, wait_until
+from tests.python.lake import FITNESS, Lake, free_port, land, wait_until
 
 pytestmark = pytest.mark.slow
 LOOPBACK = "127.0.0.1"
@@ -30,12 +29,6 @@ def process(log: Path, *command: str) -> Iterator["subprocess.Popen[bytes]"]:
             yield part
         finally:
             part.kill()
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from python_ingest.errors import BuildError
-from tests.python.lake import Lake, land
+from tests.python.lake import Lake, land, without_lineage
 
 CHANGED = "user_profile"
 
@@ -69,9 +69,6 @@ def as_if_changed(manifest: Path) -> Path:
 
 def comparable(lake: Lake, table: str) -> list[str]:
     """Give the rows of a table, its lineage aside, to compare."""
-    rows = [
-        {name: value for name, value in row.items() if not name.startswith("_")}
-        for row in lake.rows(table)
-    ]
+    rows = without_lineage(lake.rows(table))
     assert rows
     return sorted(map(str, rows))

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -15,7 +14,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from python_ingest.landing import BPM, USER_INFO, WORKOUT
-from tests.python.lake import FITNESS, Lake, wait_until
+from tests.python.lake import FITNESS, Lake, free_port, wait_until
 
 BROKER = "org.apache.kafka:kafka_2.13:4.1.0"
 SUBMIT = Path(pyspark.__file__).parent / "bin" / "spark-submit"
@@ -85,12 +84,6 @@ class Broker:
             producer.produce(topic, value, key=str(number))
             producer.poll(0)
         assert producer.flush(60) == 0
-
-
-def free_port() -> int:
-    with socket.socket() as some:
-        some.bind(("127.0.0.1", 0))
-        return int(some.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-import pytest
 from delta import DeltaTable
 
 from python_ingest.lock import only_one
@@ -18,7 +17,7 @@ from python_ingest.maintenance import (
     retention,
 )
 from tests.python.lake import Lake, land
-from tests.python.small_project import SALES, SHOPS, SmallProject
+from tests.python.small_project import SmallProject
 
 DAY = 86400.0
 READINGS = "bronze.heart_rate_bz"
@@ -29,17 +28,6 @@ def files(lake: Lake, table: str) -> int:
     """Count the files of `layer.table`."""
     path = lake.settings.lakehouse.joinpath(*table.split("."))
     return len(lake.spark.read.format("delta").load(str(path)).inputFiles())
-
-
-@pytest.fixture
-def shops(project: SmallProject) -> SmallProject:
-    """Sales in several files and the sums of each shop, built."""
-    project.model("sales", SALES)
-    project.model("shops", SHOPS)
-    project.build()
-    project.rows("insert into silver.sales values (4, 'b', 5)")
-    project.rows("update silver.sales set amount = 11 where id = 1")
-    return project
 
 
 def test_maintenance_leaves_few_files_and_nothing_to_do_for_builds(shops: SmallProject) -> None:

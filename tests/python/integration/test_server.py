@@ -14,7 +14,7 @@ from pyhive import hive
 
 from python_ingest.produce import World, produce
 from python_ingest.server import LOOPBACK
-from tests.python.lake import FITNESS, Lake, land, wait_until
+from tests.python.lake import FITNESS, Lake, free_port, land, wait_until
 
 pytestmark = pytest.mark.slow
 SUMMARIES = "select count(*) from gold.workout_bpm_summary"
@@ -25,9 +25,7 @@ def served(warm_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Serve a lakehouse by the command line, as a service would."""
     lake = Lake(tmp_path)
     lake.settings.export()
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     monkeypatch.setenv("FITNESS_SERVER_PORT", str(port))
     with subprocess.Popen([*FITNESS, "server"], start_new_session=True) as process:  # noqa: S603
         try:

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 
 from tests.python.lake import Lake, differences
 from tests.python.reference import tables
-from tests.python.small_project import SALES, SHOPS, SmallProject
+from tests.python.small_project import SHOPS, SmallProject
 from tests.python.worlds import world_from_seed
 
 
@@ -45,17 +45,6 @@ def test_rows_deleted_from_bronze_are_gone_everywhere(
     assert not found, "\n".join([f"seed {seed}", *found[:20], *sorted(gone)])
     lake.build("--full-refresh")
     assert not differences(lake.contents(), after)
-
-
-@pytest.fixture
-def shops(project: SmallProject) -> SmallProject:
-    """Sales and the sums of each shop, built, and then more of both."""
-    project.model("sales", SALES)
-    project.model("shops", SHOPS)
-    project.build()
-    project.rows("insert into silver.sales values (4, 'b', 5)")
-    project.rows("update silver.sales set amount = 11 where id = 1")
-    return project
 
 
 def check(shops: SmallProject, reason: str) -> None:

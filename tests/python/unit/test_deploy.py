@@ -22,9 +22,7 @@ DAG = DEPLOY / "airflow" / "fitness_dag.py"
 CRONTAB = DEPLOY / "cron" / "fitness.crontab"
 
 
-@pytest.mark.parametrize(
-    "file", [*UNITS, DEPLOY / "cron" / "fitness.crontab"], ids=lambda f: f.name
-)
+@pytest.mark.parametrize("file", [*UNITS, CRONTAB], ids=lambda f: f.name)
 def test_the_commands_are_those_of_the_command_line(file: Path) -> None:
     calls = CALL.findall(file.read_text())
     assert calls or file.suffix == ".timer"
