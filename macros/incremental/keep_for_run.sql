@@ -16,9 +16,12 @@
 {% endmacro %}
 
 
-{# Whether all of dbt's threads speak to one session of Spark, and nobody else does: its views are seen by all. #}
+{#
+  Whether all of dbt's threads speak to one session of Spark, and nobody else does: its views are seen
+  by all. `target` does not name the method of a connection.
+#}
 {% macro nodes_share_session() %}
-    {% do return(target.type == 'spark' and target.method == 'session') %}
+    {% do return(target.type == 'spark' and adapter.config.credentials.method == 'session') %}
 {% endmacro %}
 
 

@@ -49,7 +49,11 @@ STATEMENTS = {
 
 @pytest.mark.parametrize(
     ("target", "appends"),
-    [("local", APPENDS), ("databricks", dict.fromkeys(APPENDS, MERGE))],
+    [
+        ("local", APPENDS),
+        ("server", dict.fromkeys(APPENDS, MERGE)),
+        ("databricks", dict.fromkeys(APPENDS, MERGE)),
+    ],
 )
 def test_the_statements_that_write_are_these_on_every_target(
     target: str,
