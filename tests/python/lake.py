@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 from pyspark.sql import SparkSession
 
@@ -106,6 +107,14 @@ def land(lake: Lake, seed: int) -> None:
         feed.mkdir(exist_ok=True)
         file.rename(feed / f"{seed}-{file.name}")
     shutil.rmtree(lake.settings.landing / "new")
+
+
+def move_some(chance: Random, files: list[Path], landing: Path, staged: Path) -> None:
+    """Rename the next files into the landing folder."""
+    for file in [files.pop() for _ in range(min(len(files), chance.randint(0, 25)))]:
+        target = landing / file.relative_to(staged)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.rename(target)
 
 
 def all_landed(lake: Lake) -> bool:

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from python_ingest.produce import World, produce
-from tests.python.lake import FITNESS, Lake, bronze_lines, land, landed_lines
+from tests.python.lake import FITNESS, Lake, bronze_lines, land, landed_lines, move_some
 
 # The commands below, in a mount namespace of their own with a disk of little space.
 ON_A_SMALL_DISK = r"""
@@ -22,14 +22,6 @@ mount -o remount,size=2g "$FITNESS_LAKEHOUSE"
 "$@"
 cp -a "$FITNESS_LAKEHOUSE/." "$KEEP"
 """
-
-
-def move_some(chance: Random, files: list[Path], landing: Path, staged: Path) -> None:
-    """Rename the next files into the landing folder."""
-    for file in [files.pop() for _ in range(min(len(files), chance.randint(0, 25)))]:
-        target = landing / file.relative_to(staged)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file.rename(target)
 
 
 @pytest.mark.slow

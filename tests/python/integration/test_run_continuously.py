@@ -1,16 +1,25 @@
 """Ingest and builds side by side: what lands is built, whatever a build comes to."""
 
+import os
 import signal
 import subprocess
-from datetime import timedelta
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from threading import Event, Thread
 
 import pytest
 
-from python_ingest.continuous import run_continuously
+from benchmarks.process_memory import children
+from python_ingest import build_log
+from python_ingest.build import WHOLE_TESTS
+from python_ingest.build_log import BuildFigures
+from python_ingest.continuous import are_whole_tests_due, run_continuously
 from python_ingest.errors import BuildError
-from python_ingest.settings import Rhythm
+from python_ingest.produce import World, produce
+from python_ingest.settings import Rhythm, Settings
 from tests.python.lake import (
     FITNESS,
     MODELS_ONLY,
@@ -19,6 +28,7 @@ from tests.python.lake import (
     bronze_lines,
     land,
     landed_lines,
+    move_some,
     wait_until,
 )
 
@@ -67,19 +77,39 @@ def test_an_ingest_that_cannot_go_on_ends_the_run(
         run_continuously(*arguments)
 
 
-def test_what_lands_reaches_gold_until_a_signal_stops_it(warm_lake: Lake, tmp_path: Path) -> None:
-    """By the command line, as a service runs it."""
-    lake = Lake(tmp_path)
-    lake.settings.export()
-    land(lake, 1)
-    log = tmp_path / "said.txt"
+@pytest.mark.parametrize(
+    ("days_ago", "arguments", "are_due"),
+    [(0.5, WHOLE_TESTS, False), (1.5, WHOLE_TESTS, True), (0.5, (), True)],
+)
+def test_whole_tests_are_due_a_day_after_the_last(
+    days_ago: float, arguments: tuple[str, ...], are_due: bool, tmp_path: Path
+) -> None:
+    settings = Settings(tmp_path / "landing", tmp_path / "lakehouse", "local")
+    began = datetime.now(UTC) - timedelta(days=days_ago)
+    build_log.add(
+        settings.lakehouse, BuildFigures(began.isoformat(), 5.0, list(arguments), {}, {}, [])
+    )
+    build_log.add(settings.lakehouse, BuildFigures(began.isoformat(), 5.0, [], {}, {}, []))
+    assert are_whole_tests_due(settings, OFTEN) == are_due
+
+
+def start_run(log: Path) -> "subprocess.Popen[bytes]":
+    """Start a continuous run as a service does; it says to a file how it goes."""
     with log.open("a") as said:
-        process = subprocess.Popen(  # noqa: S603 - our own command line
+        return subprocess.Popen(  # noqa: S603 - our own command line
             [*FITNESS, "run", "--continuous", "--interval", "1s", "--shortest", "1s", *MODELS_ONLY],
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def test_what_lands_reaches_gold_until_a_signal_stops_it(warm_lake: Lake, tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.settings.export()
+    land(lake, 1)
+    log = tmp_path / "said.txt"
+    process = start_run(log)
     try:
         wait_until(lambda: "Built: " in log.read_text(), "a build is done", 300)
         log.write_text("")
@@ -88,6 +118,56 @@ def test_what_lands_reaches_gold_until_a_signal_stops_it(warm_lake: Lake, tmp_pa
         wait_until(lambda: bronze_lines(lake) == lines, "all has landed", 300)
         log.write_text("")
         wait_until(lambda: "Built: " in log.read_text(), "it is built", 300)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(120) == 0, log.read_text()
+    finally:
+        process.kill()
+    lake.forget_logs()
+    assert not lake.differences()
+
+
+def part_of(process: "subprocess.Popen[bytes]", kind: str) -> int:
+    """Give the id of a process's part, 0 if it is not there: Spark, a worker of it, or itself."""
+    if kind == "itself":
+        return process.pid
+    with suppress(OSError):
+        for child in children(process.pid):
+            if Path(f"/proc/{child}/comm").read_text().strip() == "java":
+                return child if kind == "spark" else next(iter(children(child)), 0)
+    return 0
+
+
+@pytest.mark.slow
+def test_parts_killed_for_half_an_hour_leave_right_tables(warm_lake: Lake, tmp_path: Path) -> None:
+    """A service's manager starts what has ended again; this test is one."""
+    lake, chance = Lake(tmp_path), Random(1)  # noqa: S311 - no secret
+    staged, landing, log = tmp_path / "staged", lake.settings.landing, tmp_path / "said.txt"
+    produce(World(users=20, days=3, seed=1, files=300, readings=60_000), staged)
+    files = [file for file in staged.rglob("*") if file.is_file()]
+    chance.shuffle(files)
+    lake.settings.export()
+    process = start_run(log)
+    try:
+        for kill in range(15):
+            kind = ("itself", "spark", "worker")[kill % 3]
+            until = time.monotonic() + 105 + 30 * chance.random()
+            while time.monotonic() < until or not (part := part_of(process, kind)):
+                assert time.monotonic() < until + 120, f"no {kind} to kill: {log.read_text()}"
+                if process.poll() is not None:
+                    process = start_run(log)
+                if chance.random() < 0.1:
+                    move_some(chance, files, landing, staged)
+                time.sleep(0.5)
+            os.kill(part, signal.SIGKILL)
+            if kind == "itself":
+                process.wait()
+        while files:
+            move_some(chance, files, landing, staged)
+        if process.poll() is not None:
+            process = start_run(log)
+        wait_until(lambda: all_landed(lake), "all has landed", 300)
+        log.write_text("")
+        wait_until(lambda: "Built: " in log.read_text(), "all is built", 300)
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 0, log.read_text()
     finally:

@@ -96,6 +96,14 @@ def test_bronze_is_behind_by_the_files_that_have_not_landed(settings: Settings) 
     assert read_status(settings).bronze.count == 2
 
 
+def test_entries_of_another_version_and_torn_ones_are_passed_over(settings: Settings) -> None:
+    note_build(settings, 1)
+    [log] = (settings.lakehouse / "build_log").iterdir()
+    log.write_text('{"began": "of another version"}\n' + log.read_text() + '{"started_at": "20')
+    note_build(settings, 2)
+    assert [build.began.minute for build in build_log.newest(settings.lakehouse, 9)] == [1, 2]
+
+
 def test_what_is_at_work_is_named(settings: Settings) -> None:
     with only_one(settings.lakehouse, "build"):
         found = read_status(settings)
