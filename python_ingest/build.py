@@ -1,16 +1,18 @@
 """dbt, run in this process so that it uses the Spark session that is already warm."""
 
+import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from python_ingest import build_log
 from python_ingest.build_log import BuildFigures
 from python_ingest.errors import BuildError
-from python_ingest.lock import holder, only_one
-from python_ingest.maintenance import MAINTENANCE
+from python_ingest.lock import writing
 from python_ingest.settings import PROJECT, Settings
 
 if TYPE_CHECKING:
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
 
 LOG = PROJECT / "logs" / "dbt.log"
-LONGEST_MAINTENANCE = timedelta(minutes=30)  # of a table
 # Unit tests try the models' code on made-up rows: that is for whoever changes a model.
 EVERYDAY = ("--exclude-resource-type", "unit_test")
+# Options of dbt that say where it builds, and from what.
+PLACES = ("--target", "-t", "--vars", "--defer", "--state", "--defer-state", "--favor-state")
 WHOLE_TESTS = ("--vars", "whole_tests: true")
 
 
@@ -51,14 +54,12 @@ def build(
 
     settings.export()
     os.chdir(PROJECT)
-    is_maintained = holder(settings.lakehouse, MAINTENANCE) is not None
-    patience = LONGEST_MAINTENANCE if is_maintained else timedelta()
-    with only_one(settings.lakehouse, "build", patience):
+    with writing(settings.lakehouse, "build"):
         began = datetime.now(UTC)
         result = dbtRunner(callbacks=[on_event, listen]).invoke(["--quiet", "build", *arguments])
         figures = figures_of(result, began, arguments)
-        if figures.rows:
-            store_failures(figures.rows)
+        if failed_tests := names_of(result, "fail"):
+            figures = replace(figures, rows=store_failures(failed_tests, arguments))
         build_log.add(settings.lakehouse, figures)
     if result.exception:
         raise BuildError(f"dbt did not get to build: {result.exception}") from result.exception
@@ -92,14 +93,53 @@ def figures_of(
         started_at=began.isoformat(timespec="seconds"),
         seconds=round((datetime.now(UTC) - began).total_seconds(), 3),
         arguments=list(arguments),
+        layers=whole_layers(result),
         failures=failures,
-        rows={r.node.name: f"{r.node.schema}.{r.node.alias}" for r in failed if r.status == "fail"},
-        warnings=[r.node.name for r in results_of(result) if r.status == "warn"],
+        rows={},
+        warnings=names_of(result, "warn"),
     )
 
 
-def store_failures(tests: Iterable[str]) -> None:
-    """Let dbt run tests again, over all rows, and store those that fail."""
+def names_of(result: "dbtRunnerResult", status: str) -> list[str]:
+    """Give the names of the nodes that ended so."""
+    return [r.node.name for r in results_of(result) if r.status == status]
+
+
+def whole_layers(result: "dbtRunnerResult") -> list[str]:
+    """Give the layers of which every model was built."""
+    built = {r.node.unique_id for r in results_of(result) if r.status == "success"}
+    if not built:
+        return []
+    target = result.result.args.get("target_path") or PROJECT / "target"  # type: ignore[union-attr]
+    nodes = json.loads((Path(target) / "manifest.json").read_text())["nodes"]
+    models = [node for node in nodes.values() if node["resource_type"] == "model"]
+    left = {n["fqn"][1] for n in models if n["unique_id"] not in built and is_stored(n)}
+    return sorted({n["fqn"][1] for n in models} - left)
+
+
+def is_stored(node: Mapping[str, Any]) -> bool:
+    """Tell whether a node of dbt's manifest has a table or a view."""
+    return bool(node["config"]["materialized"] != "ephemeral")
+
+
+def store_failures(tests: Iterable[str], arguments: Sequence[str]) -> dict[str, str]:
+    """Let dbt run tests again, over all rows, and store those that fail; give the tables, by test.
+
+    Apart from the build, whose results `dbt retry` goes on from.
+    """
     from dbt.cli.main import dbtRunner
 
-    dbtRunner().invoke(["--log-level", "none", "test", "--store-failures", "--select", *tests])
+    own = ["--target-path", str(PROJECT / "target" / "failures"), *where_it_builds(arguments)]
+    command = ["--log-level", "none", "test", "--store-failures", *own, "--select", *tests]
+    results = results_of(dbtRunner().invoke(command))
+    return {r.node.name: f"{r.node.schema}.{r.node.alias}" for r in results if r.status == "fail"}
+
+
+def where_it_builds(arguments: Sequence[str]) -> Iterator[str]:
+    """Give those of dbt's arguments that say from what and into what it builds."""
+    is_kept = False
+    for argument in arguments:
+        if argument.startswith("-"):
+            is_kept = argument.split("=")[0] in PLACES
+        if is_kept:
+            yield argument

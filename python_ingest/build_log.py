@@ -1,26 +1,27 @@
-"""How builds went, an entry a build."""
+"""How builds went, an entry a build; a developer's, FITNESS_DEV, are in a log of their own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from python_ingest.monthly_log import MonthlyLog
-
-# Arguments of dbt with which a build leaves models out.
-SELECTING = ("-s", "--select", "-m", "--model", "--exclude", "--selector", "--resource-type")
+from python_ingest.settings import developer_prefix
 
 
 @dataclass(frozen=True)
 class BuildFigures:
     """What a build came to. `started_at` is ISO 8601 in UTC.
 
-    `arguments` were passed on to dbt. `failures` has dbt's message by the name of the model or test
-    that failed, `rows` the tables with the rows that fail a test, `layer.name`, by its name.
+    `arguments` were passed on to dbt. `layers`, silver and gold, are those of which every model was
+    built. `failures` has dbt's message by the name of the model or test that failed, `rows` the
+    tables with the rows that fail a test, `layer.name`, by its name.
     """
 
     started_at: str
     seconds: float
     arguments: Sequence[str]
+    layers: Sequence[str]
     failures: Mapping[str, str]
     rows: Mapping[str, str]
     warnings: Sequence[str]
@@ -39,11 +40,17 @@ class BuildFigures:
         outcome = f"failed in {', '.join(self.failures)}" if self.failures else "all well"
         return f"{outcome}, in {self.seconds:.1f} s"
 
-    @property
-    def is_of_all(self) -> bool:
-        """Whether no model was left out."""
-        return not any(argument.split("=")[0] in SELECTING for argument in self.arguments)
+
+def log() -> MonthlyLog[BuildFigures]:
+    """Give the log of the builds into the schemas of production, or a developer's."""
+    return MonthlyLog(f"{developer_prefix()}build_log", BuildFigures)
 
 
-_log = MonthlyLog("build_log", BuildFigures)
-add, newest = _log.add, _log.newest
+def add(lakehouse: Path, build: BuildFigures) -> None:
+    """Note a build."""
+    log().add(lakehouse, build)
+
+
+def newest(lakehouse: Path, count: int) -> list[BuildFigures]:
+    """Give the newest builds, the oldest of them first."""
+    return log().newest(lakehouse, count)

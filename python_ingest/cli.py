@@ -229,10 +229,10 @@ def run(
         # dbt takes seconds to load, which it can do while the ingest waits for Spark.
         Thread(target=import_module, args=["dbt.cli.main"], daemon=True).start()
         spark = start(settings, with_metastore=not is_served(settings.target))
-        run_ingest(spark, settings)
         if continuous:
             run_both(spark, settings, rhythm, context.args)
         else:
+            run_ingest(spark, settings)
             run_build(settings, context.args)
 
 
@@ -269,7 +269,7 @@ def status(
     else:
         for line in as_text(found, datetime.now(UTC)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-    if found.last and found.last.failures:
+    if found.failed:
         raise typer.Exit(1)
 
 

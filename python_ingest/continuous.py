@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from python_ingest import build_log
 from python_ingest.batches import Teller
-from python_ingest.errors import BuildError, BusyError
+from python_ingest.errors import FitnessError
 from python_ingest.ingest import ingest_continuously
 from python_ingest.ingest_log import BatchFigures
 from python_ingest.settings import Rhythm, Settings
@@ -20,7 +20,7 @@ from python_ingest.settings import Rhythm, Settings
 log = logging.getLogger(__name__)
 
 TICK = 0.2  # seconds
-MANY = 10_000  # builds, a day's
+MANY = 20_000  # builds, more than a day's
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0  # seconds until a failed build is tried again
 
 
@@ -37,17 +37,19 @@ def run_continuously(
     A build that fails is said and tried again, at longer and longer times, and the ingest goes on.
     Raises what ends the ingest.
     """
-    news = Event()
+    news, caught_up = Event(), Event()
 
     def landed(figures: BatchFigures) -> None:
         news.set()
         tell(figures)
 
     # A session of its own: dbt's settings are not those of the ingest.
-    arguments = (spark.newSession(), settings, rhythm.ingest, stop, landed)
+    arguments = (spark.newSession(), settings, rhythm.ingest, stop, landed, caught_up.set)
     with ThreadPoolExecutor(1, "ingest") as pool:
         landing = pool.submit(ingest_continuously, *arguments)
         try:
+            while not (caught_up.wait(TICK) or stop.is_set() or landing.done()):
+                pass  # There may be no table yet.
             build_on_news(rhythm, stop, news, landing, build)
         finally:
             stop.set()
@@ -55,9 +57,10 @@ def run_continuously(
 
 
 def are_whole_tests_due(settings: Settings, rhythm: Rhythm) -> bool:
-    """Tell whether it is so long ago that a build's tests looked at whole tables."""
-    whole = [build for build in build_log.newest(settings.lakehouse, MANY) if build.has_whole_tests]
-    return not whole or datetime.now(UTC) - whole[-1].began >= rhythm.whole
+    """Tell whether it is so long ago that a build passed whose tests looked at whole tables."""
+    builds = build_log.newest(settings.lakehouse, MANY)
+    good = [build for build in builds if build.has_whole_tests and not build.failures]
+    return not good or datetime.now(UTC) - good[-1].began >= rhythm.whole
 
 
 def build_on_news(
@@ -74,7 +77,8 @@ def build_on_news(
         try:
             build()
             wait = FIRST_WAIT
-        except (BuildError, BusyError) as error:
+        except (FitnessError, OSError) as error:
             log.error("%s Trying again in %.0f s; the ingest goes on.", error, wait)
             news.set()
-            earliest, wait = time.monotonic() + wait, min(wait * 2, LONGEST_WAIT)
+            earliest = max(earliest, time.monotonic() + wait)
+            wait = min(wait * 2, LONGEST_WAIT)

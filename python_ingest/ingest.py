@@ -28,7 +28,7 @@ from python_ingest.file_list import has_news
 from python_ingest.housekeeping import compact_tables, keep_house
 from python_ingest.landed_files import contents_of, lines_of
 from python_ingest.landing import MULTIPLEX
-from python_ingest.lock import only_one
+from python_ingest.lock import writing
 from python_ingest.packs import packs_of_files, packs_of_lines
 from python_ingest.positions import newest_planned, read_position, recover, why_recover
 from python_ingest.settings import Settings
@@ -82,7 +82,7 @@ def ingest(spark: SparkSession, settings: Settings, tell: Teller = lambda _: Non
     lakehouse, IngestError if a stream cannot go on.
     """
     landed: Counter[str] = Counter()
-    with only_one(settings.lakehouse, "ingest"), held_by_jvm(spark, settings):
+    with writing(settings.lakehouse, "ingest"), held_by_jvm(spark, settings):
         catch_up(prepare(spark, settings, tell, landed))
     return landed
 
@@ -93,20 +93,24 @@ def ingest_continuously(
     interval: timedelta,
     stop: Event,
     tell: Teller = lambda _: None,
+    caught_up: Callable[[], None] = lambda: None,
 ) -> Counter[str]:
     """Land what is new every `interval`, until `stop` is set; give the rows appended.
+
+    `caught_up` is called whenever all that was there at a start has landed.
 
     What may pass (a full disk, a broker that is away) is tried again, at longer and longer times.
     Raises what does not.
     """
     landed: Counter[str] = Counter()
     wait = 1.0
-    with only_one(settings.lakehouse, "ingest"), held_by_jvm(spark, settings):
+    with writing(settings.lakehouse, "ingest"), held_by_jvm(spark, settings):
         while not stop.is_set():
             so_far = landed.total()
             try:
                 streams = prepare(spark, settings, tell, landed)
                 catch_up(streams)
+                caught_up()
                 follow(streams, interval, stop)
             except Exception as error:
                 if is_permanent(error):

@@ -12,6 +12,8 @@ from typing import TextIO
 from python_ingest.errors import BusyError
 
 POLL = 0.2  # seconds
+MAINTENANCE = "maintenance"
+LONGEST_MAINTENANCE = timedelta(minutes=30)  # of a table
 
 
 @contextmanager
@@ -25,7 +27,7 @@ def only_one(lakehouse: Path, work: str, patience: timedelta = timedelta()) -> I
     # Twice at least: holder() has the lock for a moment to see whether anybody has.
     until = time.monotonic() + max(patience.total_seconds(), POLL)
     with lock_file(lakehouse, work).open("a+") as file:
-        while not is_locked(file):
+        while not lock(file, fcntl.LOCK_EX):
             if time.monotonic() >= until:
                 raise BusyError(
                     f"Another {work} (process {said_by(file)}) is at work on {lakehouse}: "
@@ -38,15 +40,26 @@ def only_one(lakehouse: Path, work: str, patience: timedelta = timedelta()) -> I
         yield
 
 
+@contextmanager
+def writing(lakehouse: Path, work: str) -> Iterator[None]:
+    """Hold the lakehouse's lock for `work` that writes tables; waits for the maintenance of one.
+
+    Raises BusyError if another process is at the same work.
+    """
+    is_maintained = holder(lakehouse, MAINTENANCE) is not None
+    with only_one(lakehouse, work, LONGEST_MAINTENANCE if is_maintained else timedelta()):
+        yield
+
+
 def lock_file(lakehouse: Path, work: str) -> Path:
     """Give the file of the lock."""
     return lakehouse / f".{work}.lock"
 
 
-def is_locked(file: TextIO) -> bool:
-    """Lock a file for this process, unless another has; tell whether it is locked."""
+def lock(file: TextIO, kind: int) -> bool:
+    """Lock a file for this process, unless another has; tell whether it is locked now."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -63,5 +76,5 @@ def holder(lakehouse: Path, work: str) -> str | None:
     path = lock_file(lakehouse, work)
     if not path.exists():
         return None
-    with path.open("a+") as file:
-        return None if is_locked(file) else said_by(file)
+    with path.open() as file:
+        return None if lock(file, fcntl.LOCK_SH) else said_by(file)

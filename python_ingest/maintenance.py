@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 
 from python_ingest.errors import BusyError, FitnessError, SettingError
-from python_ingest.lock import POLL, only_one
+from python_ingest.lock import MAINTENANCE, POLL, only_one
 from python_ingest.settings import Settings
 
 # Delta's own least: a reader or writer that began before may still need the files.
@@ -27,8 +27,6 @@ LONGEST_UNREAD = timedelta(days=30)
 MARGIN = timedelta(hours=1)
 LONGEST_BUILD = timedelta(hours=2)
 WATERMARKS = "*ops/watermarks"
-# The lock by which builds know what they wait for.
-MAINTENANCE = "maintenance"
 
 
 def check(settings: Settings, keep: timedelta) -> None:
@@ -60,7 +58,9 @@ def maintain(
     done = []
     with only_one(settings.lakehouse, MAINTENANCE):
         kept = retention(spark, settings, keep)
-        for path in sorted(log.parent for log in settings.lakehouse.glob("*/*/_delta_log")):
+        for path in sorted(settings.lakehouse.glob("*/*")):
+            if not is_table(path):
+                continue
             name = f"{path.parent.name}.{path.name}"
             is_bronze = path.parent.name == "bronze"
             writers = ("ingest", timedelta()) if is_bronze else ("build", LONGEST_BUILD)
@@ -76,6 +76,11 @@ def maintain(
             tell(f"{name}: done.")
             time.sleep(2 * POLL)  # A build that waits goes first.
     return done
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether a folder is a Delta table; one whose creation was killed has no commit."""
+    return any((path / "_delta_log").glob("[0-9]*.json"))
 
 
 def tidy(spark: SparkSession, path: Path, kept: timedelta) -> None:
@@ -102,7 +107,8 @@ def retention(
 def unread_since(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
     """Give, by the watermarks, when the commit was that a table's slowest reader has come to."""
     # Those of developers too.
-    tables = [spark.read.format("delta").load(str(t)) for t in settings.lakehouse.glob(WATERMARKS)]
+    paths = [str(path) for path in settings.lakehouse.glob(WATERMARKS) if is_table(path)]
+    tables = [spark.read.format("delta").load(path) for path in paths]
     if not tables:
         return {}
     marks = reduce(DataFrame.unionByName, tables).where("committed_at != ''")

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pyspark
 
+from python_ingest.doctor import metastore_holder
 from python_ingest.errors import BusyError, SettingError
 from python_ingest.file_list import path_of
 from python_ingest.settings import PROJECT, Settings, spark_conf
-from python_ingest.spark import end_jvm, start_spark
+from python_ingest.spark import UMASK, end_jvm, start_spark, umask_text
 
 LOG = PROJECT / "logs" / "server.log"
 MAIN = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
@@ -40,7 +41,8 @@ def read_address(environment: Mapping[str, str] = os.environ) -> Address:
 def serve(settings: Settings, address: Address) -> None:
     """Become the server, until stopped; its log goes to a file.
 
-    Raises JavaError without a usable Java, BusyError if something else listens there.
+    Raises JavaError without a usable Java, BusyError if something else listens there or has the
+    metastore.
     """
     with socket.socket() as probe:
         if probe.connect_ex((address.host, address.port)) == 0:
@@ -48,6 +50,11 @@ def serve(settings: Settings, address: Address) -> None:
                 f"Something listens on {address.host}:{address.port} already: stop it, or choose "
                 "another FITNESS_SERVER_PORT."
             )
+    metastore = settings.lakehouse / "metastore"
+    if holder := metastore_holder(metastore):
+        raise BusyError(
+            f"Process {holder} has the metastore {metastore}, which admits one: stop it first."
+        )
     settings.lakehouse.mkdir(parents=True, exist_ok=True)
     jars = fetched_jars(settings)
     with LOG.open("ab") as log:
@@ -88,6 +95,7 @@ def arguments(settings: Settings, address: Address, jars: Sequence[Path]) -> lis
         "spark.sql.catalogImplementation": "hive",
         "spark.hadoop.hive.server2.thrift.bind.host": address.host,
         "spark.hadoop.hive.server2.thrift.port": str(address.port),
+        UMASK: umask_text(),
         "spark.app.name": f"fitness server of {settings.lakehouse}",
     }
     options = [f"--conf={key}={value}" for key, value in conf.items()]

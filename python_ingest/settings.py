@@ -125,6 +125,16 @@ def read_settings(
     )
 
 
+def developer_prefix() -> str:
+    """Give what the schemas of a developer, FITNESS_DEV, begin with; raises SettingError."""
+    name = os.environ.get("FITNESS_DEV", "")
+    if not re.fullmatch("[a-z0-9_]*", name):
+        raise SettingError(
+            f"FITNESS_DEV is {name}, which cannot be part of a schema: take a-z, 0-9 and _."
+        )
+    return f"dev_{name}_" if name else ""
+
+
 def duration(text: str) -> timedelta:
     """Read a duration such as 5s, 10m, 12h, 30d; raises SettingError if it is none."""
     found = re.fullmatch(r"\s*(\d{1,6}(?:\.\d{1,6})?)\s*([smhd])\s*", text)

@@ -21,6 +21,8 @@ from python_ingest.settings import PROJECT, Settings, spark_conf
 
 LOG = PROJECT / "logs" / "spark.log"
 SECONDS_TO_DIE = 60.0
+# Hadoop would give everybody the right to read, whatever the process's umask says.
+UMASK = "spark.hadoop.fs.permissions.umask-mode"
 JAVA_VERSIONS = (17, 21)
 JAVA_INSTALL = (
     "Install one: sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), "
@@ -68,8 +70,7 @@ def start_spark(
         builder = builder.enableHiveSupport()
     for key, value in (conf or spark_conf(settings.target)).items():
         builder = builder.config(key, value)
-    # Hadoop would give everybody the right to read, whatever the process's umask says.
-    builder = builder.config("spark.hadoop.fs.permissions.umask-mode", f"{umask():03o}")
+    builder = builder.config(UMASK, umask_text())
     LOG.parent.mkdir(exist_ok=True)
     try:
         with stderr_to(LOG), unheard(signal.SIGTERM):
@@ -118,11 +119,11 @@ def unheard(number: signal.Signals) -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def umask() -> int:
+def umask_text() -> str:
     """Give the process's umask, which can only be read by setting it."""
     mask = os.umask(0o077)
     os.umask(mask)
-    return mask
+    return f"{mask:03o}"
 
 
 @contextmanager

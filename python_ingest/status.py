@@ -1,6 +1,6 @@
 """What runs, how far behind each layer is, and what failed last; told from files, without Spark."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,37 +29,58 @@ class Status:
     """The state of a lakehouse.
 
     `ingest` and `build` are the processes that are at work. `batches` has the last one of each
-    stream. `last_good` is the last build of all models in which nothing failed.
+    stream. `whole` is the last build whose tests looked at whole tables.
     """
 
     ingest: str | None
     build: str | None
     batches: Mapping[str, BatchFigures]
     last: BuildFigures | None
-    last_good: BuildFigures | None
+    whole: BuildFigures | None
     bronze: Backlog
+    silver: Backlog
     gold: Backlog
+
+    @property
+    def failed(self) -> list[BuildFigures]:
+        """The last build, and the last with whole tests, if something failed in them."""
+        found = [self.last] if self.whole in (None, self.last) else [self.whole, self.last]
+        return [build for build in found if build and build.failures]
 
 
 def read_status(settings: Settings) -> Status:
     """Give the state of the lakehouse."""
     batches = ingest_log.newest(settings.lakehouse, MOST_BATCHES)
     builds = build_log.newest(settings.lakehouse, MOST_BUILDS)
-    good = [build for build in builds if build.is_of_all and not build.failures]
-    unbuilt = [
-        batch for batch in batches if batch.rows and not (good and batch.landed_at < good[-1].began)
-    ]
+    built = built_until(builds)
+    whole = [build for build in builds if build.has_whole_tests]
     return Status(
         ingest=holder(settings.lakehouse, "ingest"),
         build=holder(settings.lakehouse, "build"),
         batches={batch.stream: batch for batch in batches},
         last=builds[-1] if builds else None,
-        last_good=good[-1] if good else None,
+        whole=whole[-1] if whole else None,
         bronze=backlog_of_landing(settings),
-        gold=Backlog(
-            sum(batch.total for batch in unbuilt), min((b.landed_at for b in unbuilt), default=None)
-        ),
+        silver=backlog_of_bronze(batches, built["silver"]),
+        gold=backlog_of_bronze(batches, built["gold"]),
     )
+
+
+def built_until(builds: Sequence[BuildFigures]) -> dict[str, datetime]:
+    """Give, by layer, the instant before which all that had landed has been built into it."""
+    until = dict.fromkeys(("silver", "gold"), datetime.min.replace(tzinfo=UTC))
+    for build in builds:
+        if "silver" in build.layers:
+            until["silver"] = build.began
+        if "gold" in build.layers:  # It reads what silver had then.
+            until["gold"] = until["silver"]
+    return until
+
+
+def backlog_of_bronze(batches: Sequence[BatchFigures], until: datetime) -> Backlog:
+    """Give the rows that have landed since an instant."""
+    left = [batch for batch in batches if batch.rows and batch.landed_at >= until]
+    return Backlog(sum(b.total for b in left), min((b.landed_at for b in left), default=None))
 
 
 def backlog_of_landing(settings: Settings) -> Backlog:
@@ -84,17 +105,18 @@ def as_text(status: Status, now: datetime) -> list[str]:
     ]
     if status.last:
         lines.append(f"         {status.last.started_at}  {status.last}")
-    if status.last_good is not status.last and status.last_good:
-        lines.append(f"         {status.last_good.started_at}  the last of all models to do well")
+    if status.whole:
+        lines.append(f"         {status.whole.started_at}  the last with tests of whole tables")
     lines += [
         f"bronze   {behind(status.bronze, 'files', now)}",
+        f"silver   {behind(status.silver, 'rows', now)}",
         f"gold     {behind(status.gold, 'rows', now)}",
     ]
-    if status.last:
-        for name, message in status.last.failures.items():
+    for build in status.failed:
+        for name, message in build.failures.items():
             lines.append(f"failed   {name}: {message}")
-            if name in status.last.rows:
-                lines.append(f"         its rows: uv run fitness show {status.last.rows[name]}")
+            if name in build.rows:
+                lines.append(f"         its rows: uv run fitness show {build.rows[name]}")
     return lines
 
 

@@ -23,3 +23,10 @@
         create schema if not exists {{ relation }} location '{{ relation.schema }}'
     {%- endcall -%}
 {%- endmacro %}
+
+{# Unity Catalog has a place for them. #}
+{% macro databricks__create_schema(relation) -%}
+    {%- call statement('create_schema') -%}
+        create schema if not exists {{ relation }}
+    {%- endcall -%}
+{%- endmacro %}

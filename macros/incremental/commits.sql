@@ -56,6 +56,11 @@
     {% do return({name: as_commits(found)}) %}
 {% endmacro %}
 
+{# Databricks looks for macros of Spark too, and its managed tables lie in no folder of ours. #}
+{% macro databricks__read_commits(relation, oldest) %}
+    {% do return(default__read_commits(relation, oldest)) %}
+{% endmacro %}
+
 {#
   Below the warehouse folder the logs of all tables are read by one statement, at the first question; it takes
   as long as one `describe history`.
@@ -83,7 +88,7 @@
             select
                 {{ log_table() }} as name,
                 {{ log_version() }} as version,
-                _metadata.file_modification_time as timestamp,
+                cast(_metadata.file_modification_time as string) as timestamp,
                 max(if(value like '{"commitInfo"%', value, null)) as info
             from text.`{{ warehouse() }}/{{ tables }}/_delta_log`
             where _metadata.file_name rlike '^[0-9]+[.]json$' and {{ log_version() }} >= {{ wanted }}
@@ -128,7 +133,7 @@
             or (row['operation'] == 'WRITE' and 'Append' in (row['operationParameters'] | string)) %}
         {% do found.append({
             'version': row['version'] | int,
-            'committed_at': row['timestamp'] | string,
+            'committed_at': utc_text(row['timestamp']),
             'operation': row['operation'],
             'appends': appends,
             'deletes': not (appends or is_upkeep(row['operation']) or metric(metrics, 'numTargetRowsDeleted') == '0'),
@@ -147,12 +152,28 @@
 {% endmacro %}
 
 
+{#
+  An instant as text in UTC, the same however a connection gives it: as text or naive in the session's
+  time zone, which is UTC; aware; or, by pyspark, naive and local.
+#}
+{% macro utc_text(instant) %}
+    {% if instant is string %}
+        {% set at = modules.datetime.datetime.fromisoformat(instant) %}
+    {% elif instant.tzinfo or nodes_share_session() %}
+        {% set at = instant.astimezone(modules.pytz.utc) %}
+    {% else %}
+        {% set at = instant %}
+    {% endif %}
+    {% do return(at.strftime('%Y-%m-%d %H:%M:%S.%f')) %}
+{% endmacro %}
+
+
 {# As text, comparable with committed_at. #}
 {% macro vacuumed_before(row) %}
     {% set parameters = row['operationParameters'] | string %}
     {% set kept = metric(parameters, 'specifiedRetentionMillis') or metric(parameters, 'defaultRetentionMillis') %}
-    {% set at = modules.datetime.datetime.fromisoformat(row['timestamp'] | string) %}
-    {% do return((at - modules.datetime.timedelta(milliseconds=kept | int)) | string) %}
+    {% set at = modules.datetime.datetime.fromisoformat(utc_text(row['timestamp'])) %}
+    {% do return(utc_text((at - modules.datetime.timedelta(milliseconds=kept | int)) | string)) %}
 {% endmacro %}
 
 

@@ -135,7 +135,7 @@
 {# Whether a commit is older than the versions that Delta lets be read by default; elsewhere profiles.yml lets it read all. #}
 {% macro is_past_reading(committed_at) %}
     {% set at = modules.datetime.datetime.fromisoformat(committed_at) %}
-    {% set now = modules.datetime.datetime.now(at.tzinfo) %}
+    {% set now = modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) %}
     {% do return(now - at > modules.datetime.timedelta(days=7) - modules.datetime.timedelta(hours=12)) %}
 {% endmacro %}
 
@@ -179,7 +179,7 @@
     {% endif %}
     {% set name = input_name(relation) %}
     {% set read_now = run_state().reads.get('model.' ~ model.package_name ~ '.' ~ gate) %}
-    {% set passed = read_now.inputs.get(name) if read_now else watermarks().get(input_name(ref(gate)), {}).get(name) %}
+    {% set passed = read_now.inputs.get(name) if read_now else marks_of_model(ref(gate)).get(name) %}
     {% if not passed %}
         {% do exceptions.raise_compiler_error(
             'Nobody knows how far ' ~ gate ~ ' has read ' ~ name ~ ': build it first, with dbt build --select ' ~ gate

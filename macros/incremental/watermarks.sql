@@ -3,10 +3,10 @@
   `ops.watermarks`, rewritten whole at the end of a run in one commit; a run that dies before only
   repeats its work.
 #}
-{% macro watermarks_relation() %}
+{% macro watermarks_relation(schema=none) %}
     {% do return(api.Relation.create(
         database=target.database if target.type == 'databricks' else none,
-        schema=generate_schema_name('ops', none) | trim,
+        schema=schema or generate_schema_name('ops', none) | trim,
         identifier='watermarks',
         type='table'
     )) %}
@@ -33,7 +33,6 @@
 {% macro watermarks() %}
     {% set state = run_state() %}
     {% if state.watermarks is none %}
-        {% set found = {} %}
         {# With what a test that passes yields, which pass_unread() then need not ask for. #}
         {% set table = run_query(
             'select model, input, version, committed_at, logic, 0 as failures, false as should_warn, false as should_error from '
@@ -42,14 +41,34 @@
         {% if not table.rows %}
             {% set table = run_query('select 0 as failures, false as should_warn, false as should_error') %}
         {% endif %}
-        {% for row in table.rows if 'model' in table.column_names %}
-            {% do found.setdefault(row['model'], {}).update({row['input']: {
-                'version': row['version'] | int, 'committed_at': row['committed_at'], 'logic': row['logic']
-            }}) %}
-        {% endfor %}
-        {% do state.update({'watermarks': found, 'passed': table.select(['failures', 'should_warn', 'should_error']).limit(1)}) %}
+        {% do state.update({'watermarks': marks_of(table), 'passed': table.select(['failures', 'should_warn', 'should_error']).limit(1)}) %}
     {% endif %}
     {% do return(state.watermarks) %}
+{% endmacro %}
+
+
+{# Rows of a table of watermarks as watermarks() gives them. #}
+{% macro marks_of(table) %}
+    {% set found = {} %}
+    {% for row in table.rows if 'model' in table.column_names %}
+        {% do found.setdefault(row['model'], {}).update({row['input']: {
+            'version': row['version'] | int, 'committed_at': row['committed_at'], 'logic': row['logic']
+        }}) %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+
+{# How far a model has read each of its inputs: with --defer another model may be production's. #}
+{% macro marks_of_model(relation) %}
+    {% set name = input_name(relation) %}
+    {% if relation.schema.startswith(developer_prefix()) %}
+        {% do return(watermarks().get(name, {})) %}
+    {% endif %}
+    {% set rows = run_query(
+        'select model, input, version, committed_at, logic from ' ~ watermarks_relation('ops') ~ ' where model = ' ~ quoted(name)
+    ) %}
+    {% do return(marks_of(rows).get(name, {})) %}
 {% endmacro %}
 
 

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from python_ingest.errors import BuildError
+from python_ingest.errors import SettingError
 from tests.python.lake import Lake, land, without_lineage
-
-CHANGED = "user_profile"
 
 
 @pytest.fixture
@@ -20,47 +18,48 @@ def developer(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Mo
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("changed", ["user_profile", "heart_rate"])
 def test_what_a_developer_changed_is_built_beside_production_from_its_tables(
-    lake: Lake, developer: pytest.MonkeyPatch, tmp_path: Path
+    changed: str, lake: Lake, developer: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     land(lake, 1)
     lake.ingest()
     lake.build("--target-path", str(tmp_path / "production"))
-    state = as_if_changed(tmp_path / "production" / "manifest.json")
+    state = as_if_changed(changed, tmp_path / "production" / "manifest.json")
     deferred = ("--select", "state:modified+", "--defer", "--state", str(state))
 
     def build_changed() -> None:
         with developer.context() as patched:
             patched.setenv("FITNESS_DEV", "anna")
             lake.build_and_test(*deferred)
-        assert comparable(lake, f"dev_anna_silver.{CHANGED}") == comparable(
-            lake, f"silver.{CHANGED}"
+        assert comparable(lake, f"dev_anna_silver.{changed}") == comparable(
+            lake, f"silver.{changed}"
         )
 
     build_changed()
     made = {path.name for path in lake.settings.lakehouse.glob("dev_anna_*/*") if path.is_dir()}
-    assert CHANGED in made
+    assert changed in made
     assert "workout_bpm_summary" in made  # It reads what was changed.
-    assert not made & {"users", "heart_rate", "user_profile_history"}
-    version = lake.version(f"silver.{CHANGED}")
+    assert not made & {"users", "quarantine", "user_profile_history"}
+    version = lake.version(f"silver.{changed}")
     # Production goes on, and the developer's tables follow.
     land(lake, 2)
     lake.ingest()
     assert lake.build() == []
-    assert lake.version(f"silver.{CHANGED}") > version
+    assert lake.version(f"silver.{changed}") > version
     build_changed()
 
 
 def test_a_name_that_makes_no_schema_is_refused(lake: Lake, developer: pytest.MonkeyPatch) -> None:
     developer.setenv("FITNESS_DEV", "anna.b")
-    with pytest.raises(BuildError, match=r"FITNESS_DEV is anna\.b"):
+    with pytest.raises(SettingError, match=r"FITNESS_DEV is anna\.b"):
         lake.build("--select", "date_lookup")
 
 
-def as_if_changed(manifest: Path) -> Path:
+def as_if_changed(model: str, manifest: Path) -> Path:
     """Give a folder with the manifest of production, of which a model has other code."""
     state = json.loads(manifest.read_text())
-    state["nodes"][f"model.fitness.{CHANGED}"]["raw_code"] += "-- as it was"
+    state["nodes"][f"model.fitness.{model}"]["raw_code"] += "-- as it was"
     folder = manifest.parent.with_name("state")
     folder.mkdir()
     (folder / "manifest.json").write_text(json.dumps(state))

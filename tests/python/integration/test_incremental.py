@@ -1,5 +1,8 @@
 """The macros of macros/incremental in a small project of their own, on real Delta tables."""
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.python.small_project import SALES, SHOPS, SmallProject
@@ -335,3 +338,24 @@ def test_of_arriving_rows_the_newest_wins_in_whatever_order_and_other_dates_stay
     assert project.rows(query) == [(1, "newer", False), (2, "b", True), (3, "new", False)]
     kept = project.rows("select distinct _metadata.file_path from silver.readings where id = 2")
     assert kept == day_two
+
+
+def test_watermarks_are_in_utc_wherever_the_machine_is(
+    project: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of tables that are new in a run, and of those that are known."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        project.build()
+        project.rows("insert into silver.sales values (4, 'b', 5)")
+        project.build("--select", "shops")
+    time.tzset()
+    instants = project.rows("select committed_at from ops.watermarks where committed_at != ''")
+    assert instants
+    for (text,) in instants:
+        age = datetime.now(UTC) - datetime.fromisoformat(text).replace(tzinfo=UTC)
+        assert timedelta() <= age < timedelta(minutes=10)
+    assert project.build("--select", "shops")["shops"] == "success: nothing changed"

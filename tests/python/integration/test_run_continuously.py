@@ -78,18 +78,28 @@ def test_an_ingest_that_cannot_go_on_ends_the_run(
 
 
 @pytest.mark.parametrize(
-    ("days_ago", "arguments", "are_due"),
-    [(0.5, WHOLE_TESTS, False), (1.5, WHOLE_TESTS, True), (0.5, (), True)],
+    ("days_ago", "arguments", "failures", "are_due"),
+    [
+        (0.5, WHOLE_TESTS, {}, False),
+        (1.5, WHOLE_TESTS, {}, True),
+        (0.5, WHOLE_TESTS, {"unique_users": "Got 2 results"}, True),
+        (0.5, (), {}, True),
+    ],
 )
-def test_whole_tests_are_due_a_day_after_the_last(
-    days_ago: float, arguments: tuple[str, ...], are_due: bool, tmp_path: Path
+def test_whole_tests_are_due_a_day_after_they_passed(
+    days_ago: float,
+    arguments: tuple[str, ...],
+    failures: dict[str, str],
+    are_due: bool,
+    tmp_path: Path,
 ) -> None:
     settings = Settings(tmp_path / "landing", tmp_path / "lakehouse", "local")
     began = datetime.now(UTC) - timedelta(days=days_ago)
     build_log.add(
-        settings.lakehouse, BuildFigures(began.isoformat(), 5.0, list(arguments), {}, {}, [])
+        settings.lakehouse,
+        BuildFigures(began.isoformat(), 5.0, list(arguments), [], failures, {}, []),
     )
-    build_log.add(settings.lakehouse, BuildFigures(began.isoformat(), 5.0, [], {}, {}, []))
+    build_log.add(settings.lakehouse, BuildFigures(began.isoformat(), 5.0, [], [], {}, {}, []))
     assert are_whole_tests_due(settings, OFTEN) == are_due
 
 

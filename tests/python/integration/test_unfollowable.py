@@ -3,7 +3,7 @@
 import os
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -98,7 +98,7 @@ def test_changes_of_weeks_ago_are_followed_as_long_as_they_are_there(shops: Smal
         at = int(time.time()) - 20 * 86400 + int(commit.stem)
         os.utime(commit, (at, at))
         if int(commit.stem) == read:
-            when = datetime.fromtimestamp(at)  # noqa: DTZ006 - as Spark hands it to Python
+            when = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S.%f}"
             shops.rows(
                 f"update ops.watermarks set committed_at = '{when}' where input = 'silver.sales'"
             )

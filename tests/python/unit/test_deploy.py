@@ -16,7 +16,7 @@ from python_ingest.cli import app
 from python_ingest.settings import PROJECT
 
 DEPLOY = PROJECT / "deploy"
-CALL = re.compile(r"(?:/fitness|\$FITNESS) ([^&\n]+)")
+CALL = re.compile(r"(?:/fitness|\$FITNESS) ([^&;\n]+)")
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 DAG = DEPLOY / "airflow" / "fitness_dag.py"
 CRONTAB = DEPLOY / "cron" / "fitness.crontab"

@@ -1,4 +1,4 @@
-"""The statements that write, as text for each kind of target: no connection is opened."""
+"""What differs by the kind of target, as text: no connection is opened."""
 
 import re
 
@@ -56,23 +56,50 @@ STATEMENTS = {
     ],
 )
 def test_the_statements_that_write_are_these_on_every_target(
-    target: str,
-    appends: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    target: str, appends: dict[str, str], no_workspace: None
 ) -> None:
-    from dbt.cli.main import dbtRunner
+    expected = {**STATEMENTS, **appends}
+    macros = "; ".join(f"{{{{ {macro} }}}}" for macro in expected)
+    compiled = compile_inline(target, "{{ config(unique_key=['id']) }}" + macros)
+    statements = re.sub(r"\s+", " ", compiled).strip().split("; ")
+    assert statements == list(expected.values())
 
+
+@pytest.mark.parametrize(
+    ("target", "chosen"),
+    [
+        ("local", ["spark__create_schema", "spark__read_commits", "spark__reset_csv_table"]),
+        (
+            "databricks",
+            ["databricks__create_schema", "databricks__read_commits", "spark__reset_csv_table"],
+        ),
+    ],
+)
+def test_a_target_gets_the_macros_made_for_it(
+    target: str, chosen: list[str], no_workspace: None
+) -> None:
+    """Databricks takes Spark's where it has none of its own."""
+    macros = {"create_schema": "dbt", "read_commits": "fitness", "reset_csv_table": "dbt"}
+    names = [f"adapter.dispatch('{name}', '{of}').macro.name" for name, of in macros.items()]
+    compiled = compile_inline(target, f"{{{{ [{', '.join(names)}] | join(' ') }}}}")
+    assert compiled.split() == chosen
+
+
+@pytest.fixture
+def no_workspace(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Give credentials that nothing asks for, and keep dbt quiet."""
     monkeypatch.setenv("DATABRICKS_HOST", "example.invalid")
     monkeypatch.setenv("DATABRICKS_HTTP_PATH", "/sql/1.0/warehouses/0")
     monkeypatch.setenv("DATABRICKS_TOKEN", "none")
-    expected = {**STATEMENTS, **appends}
-    macros = "; ".join(f"{{{{ {macro} }}}}" for macro in expected)
-    inline = "{{ config(unique_key=['id']) }}" + macros
+
+
+def compile_inline(target: str, inline: str) -> str:
+    """Let dbt compile a text of Jinja for a target."""
+    from dbt.cli.main import dbtRunner
+
     arguments = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target", target]
     options = ["--no-populate-cache", "--no-introspect", "--inline", inline]
     result = dbtRunner().invoke(["--quiet", "compile", *arguments, *options])
     assert result.success, result.exception
     [compiled] = [r.node.compiled_code for r in result.result.results]  # type: ignore[union-attr]
-    statements = re.sub(r"\s+", " ", str(compiled)).strip().split("; ")
-    assert statements == list(expected.values())
+    return str(compiled)

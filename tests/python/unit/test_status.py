@@ -1,6 +1,7 @@
 """What `fitness status` says, from the logs and the folders."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from python_ingest import build_log, ingest_log
+from python_ingest.build import WHOLE_TESTS
 from python_ingest.build_log import BuildFigures
 from python_ingest.cli import app
 from python_ingest.ingest_log import BatchFigures
@@ -42,7 +44,13 @@ def land_batch(settings: Settings, minute: int, rows: int) -> None:
     ingest_log.add(settings.lakehouse, figures)
 
 
-def note_build(settings: Settings, minute: int, *arguments: str, **failures: str) -> None:
+def note_build(
+    settings: Settings,
+    minute: int,
+    layers: Sequence[str] = ("gold", "silver"),
+    arguments: Sequence[str] = (),
+    **failures: str,
+) -> None:
     """Note a build that began at a minute; what fails in it are tests."""
     build_log.add(
         settings.lakehouse,
@@ -50,6 +58,7 @@ def note_build(settings: Settings, minute: int, *arguments: str, **failures: str
             started_at=(START + timedelta(minutes=minute)).isoformat(),
             seconds=5.0,
             arguments=arguments,
+            layers=layers,
             failures=failures,
             rows={name: f"failures.{name}" for name in failures},
             warnings=[],
@@ -62,11 +71,12 @@ def test_of_nothing_it_says_so(settings: Settings) -> None:
         "ingest   not at work",
         "build    not at work",
         "bronze   up to date",
+        "silver   up to date",
         "gold     up to date",
     ]
 
 
-def test_gold_is_behind_by_what_landed_since_the_last_good_build_of_all_models(
+def test_gold_is_behind_by_what_landed_since_the_last_build_of_all_its_models(
     settings: Settings,
 ) -> None:
     land_batch(settings, 0, 100)
@@ -76,16 +86,36 @@ def test_gold_is_behind_by_what_landed_since_the_last_good_build_of_all_models(
     assert read_status(settings).gold.count == 0
     land_batch(settings, 3, 20)
     land_batch(settings, 4, 3)
-    note_build(settings, 5, "--select", "users")
-    note_build(settings, 6, unique_users="Got 2 results")
+    note_build(settings, 5, ["silver"])
+    assert read_status(settings).silver.count == 0
+    note_build(settings, 6, [], unique_users="Got 2 results")
     found = read_status(settings)
     assert (found.gold.count, found.gold.since) == (23, START + timedelta(minutes=3, seconds=10))
     text = as_text(found, START + timedelta(minutes=7))
     assert "gold     23 rows behind, the oldest for 230 s" in text
     assert "failed   unique_users: Got 2 results" in text
     assert "         its rows: uv run fitness show failures.unique_users" in text
-    note_build(settings, 8)
+    note_build(settings, 8, ["gold"])
     assert read_status(settings).gold.count == 0
+
+
+def test_a_test_of_whole_tables_that_failed_is_said_until_one_passes(settings: Settings) -> None:
+    note_build(settings, 1, arguments=WHOLE_TESTS, unique_users="Got 2 results")
+    note_build(settings, 2)
+    assert "failed   unique_users: Got 2 results" in as_text(read_status(settings), START)
+    note_build(settings, 3, arguments=WHOLE_TESTS)
+    assert read_status(settings).failed == []
+
+
+def test_a_developers_builds_say_nothing_of_production(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land_batch(settings, 0, 100)
+    with monkeypatch.context() as patched:
+        patched.setenv("FITNESS_DEV", "anna")
+        note_build(settings, 1)
+        assert read_status(settings).gold.count == 0
+    assert read_status(settings).gold.count == 100
 
 
 def test_bronze_is_behind_by_the_files_that_have_not_landed(settings: Settings) -> None:
