@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from python_ingest.lock import is_volume
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -24,6 +26,9 @@ class MonthlyLog(Generic[Entry]):
         path = lakehouse / self.name / f"{datetime.now(UTC):%Y-%m}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n"
+        if is_volume(path):  # It takes no appends.
+            path.write_bytes((path.read_bytes() if path.exists() else b"") + line)
+            return
         with path.open("a+b") as file:
             if file.tell() and not ends_with_newline(path):
                 line = b"\n" + line  # A write was cut short: keep it apart.

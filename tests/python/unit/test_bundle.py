@@ -1,5 +1,7 @@
 """The Databricks bundle: what can be told of it without a workspace."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -18,6 +20,27 @@ KINDS: dict[str, Any] = {
     "sql_warehouses": SqlWarehouse,
     "volumes": Volume,
 }
+BROUGHT = ("python_ingest", "delta", "numpy", "pandas", "py4j", "pyarrow", "pyspark")
+MODULES = {"pyyaml": "yaml"}
+# Imports the command line and the ingest; fails if they want a package that is not named.
+IMPORTS = """
+import sys
+from importlib.metadata import packages_distributions
+
+missing = set(packages_distributions()) - set(sys.argv[1:])
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        caller = sys._getframe(1)
+        while "importlib" in caller.f_code.co_filename:
+            caller = caller.f_back
+        if name in missing and "python_ingest" in caller.f_code.co_filename:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+import python_ingest.cli
+import python_ingest.ingest
+"""
 RESOURCES = [(kind, name) for kind, found in BUNDLE["resources"].items() for name in found]
 DBT_TASKS = [
     task["dbt_task"]
@@ -44,6 +67,16 @@ def test_what_is_called_is_there() -> None:
         assert (PROJECT / task["profiles_directory"] / "profiles.yml").is_file()
         assert (PROJECT / task["project_directory"] / "dbt_project.yml").is_file()
         assert all("--target databricks" in command for command in task["commands"])
+
+
+def test_the_ingest_has_the_packages_that_it_imports() -> None:
+    """In a process that has none beside them and those that Databricks brings."""
+    job = BUNDLE["resources"]["jobs"]["fitness"]
+    (ingest,) = (task for task in job["tasks"] if "spark_python_task" in task)
+    given = {library["pypi"]["package"].split(">")[0] for library in ingest["libraries"]}
+    modules = {*BROUGHT, *(MODULES.get(package, package) for package in given)}
+    listed = [sys.executable, "-c", IMPORTS, *modules]
+    subprocess.run(listed, cwd=PROJECT, check=True)  # noqa: S603
 
 
 def test_the_versions_are_those_of_the_lock() -> None:

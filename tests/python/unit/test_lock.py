@@ -49,3 +49,8 @@ def test_the_patient_wait_until_the_first_has_finished(tmp_path: Path) -> None:
         assert process.stdout.readline() == "held\n"
         with only_one(tmp_path, "build", patience=timedelta(minutes=1)):
             assert process.wait() == 0
+
+
+def test_a_volume_is_used_without_locks() -> None:
+    with only_one(Path("/Volumes/main/fitness/state"), "ingest"):
+        assert not Path("/Volumes").exists()
