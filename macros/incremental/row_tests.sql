@@ -94,8 +94,23 @@
 
 {# Whether a test's other table, where it looks keys up, is as it will be at the end of the run. #}
 {% macro is_built_after_parent(test) %}
-    {% set others = test.depends_on.nodes | reject('eq', model.unique_id) | reject('in', model.depends_on.nodes) | list %}
-    {% do return(not others) %}
+    {% set built = [model.unique_id] + ancestors() %}
+    {% do return(not test.depends_on.nodes | reject('in', built) | list) %}
+{% endmacro %}
+
+
+{# The nodes that are built before the model at hand, since it reads them or what reads them. #}
+{% macro ancestors() %}
+    {% set found = [] %}
+    {% set left = [model.unique_id] %}
+    {% for _ in graph.nodes %}
+        {% set node = graph.nodes[left.pop()] if left else {} %}
+        {% for parent in node.get('depends_on', {}).nodes if parent in graph.nodes and parent not in found %}
+            {% do found.append(parent) %}
+            {% do left.append(parent) %}
+        {% endfor %}
+    {% endfor %}
+    {% do return(found) %}
 {% endmacro %}
 
 
