@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +46,9 @@ def build(
     """
     # Imported here: dbt takes a second to load, and most commands do without it.
     from dbt.cli.main import dbtRunner
+    from pyspark.sql import SparkSession
+
+    from python_ingest.spark import held_by_jvm
 
     def on_event(event: "EventMsg") -> None:
         if event.info.name == "JinjaLogInfo":
@@ -54,7 +58,9 @@ def build(
 
     settings.export()
     os.chdir(PROJECT)
-    with writing(settings.lakehouse, "build"):
+    spark = SparkSession.getActiveSession()  # None if a server or a warehouse does the work.
+    jvm_lock = held_by_jvm(spark, settings, "build") if spark else nullcontext()
+    with writing(settings.lakehouse, "build"), jvm_lock:
         began = datetime.now(UTC)
         result = dbtRunner(callbacks=[on_event, listen]).invoke(["--quiet", "build", *arguments])
         figures = figures_of(result, began, arguments)

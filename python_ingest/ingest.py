@@ -82,7 +82,7 @@ def ingest(spark: SparkSession, settings: Settings, tell: Teller = lambda _: Non
     lakehouse, IngestError if a stream cannot go on.
     """
     landed: Counter[str] = Counter()
-    with writing(settings.lakehouse, "ingest"), held_by_jvm(spark, settings):
+    with writing(settings.lakehouse, "ingest"), held_by_jvm(spark, settings, "ingest"):
         catch_up(prepare(spark, settings, tell, landed))
     return landed
 
@@ -104,7 +104,7 @@ def ingest_continuously(
     """
     landed: Counter[str] = Counter()
     wait = 1.0
-    with writing(settings.lakehouse, "ingest"), held_by_jvm(spark, settings):
+    with writing(settings.lakehouse, "ingest"), held_by_jvm(spark, settings, "ingest"):
         while not stop.is_set():
             so_far = landed.total()
             try:

@@ -18,6 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 from python_ingest.errors import BusyError, FitnessError, SettingError
 from python_ingest.lock import MAINTENANCE, POLL, only_one
 from python_ingest.settings import Settings
+from python_ingest.spark import held_by_jvm
 
 # Delta's own least: a reader or writer that began before may still need the files.
 LEAST_KEPT = timedelta(days=7)
@@ -65,7 +66,10 @@ def maintain(
             is_bronze = path.parent.name == "bronze"
             writers = ("ingest", timedelta()) if is_bronze else ("build", LONGEST_BUILD)
             try:
-                with only_one(settings.lakehouse, *writers):
+                with (
+                    only_one(settings.lakehouse, *writers),
+                    held_by_jvm(spark, settings, writers[0]),
+                ):
                     tidy(spark, path, kept(name))
             except BusyError:
                 if not is_bronze:

@@ -127,8 +127,8 @@ def umask_text() -> str:
 
 
 @contextmanager
-def held_by_jvm(spark: SparkSession, settings: Settings) -> Iterator[None]:
-    """Let the JVM hold the lakehouse's lock of writers.
+def held_by_jvm(spark: SparkSession, settings: Settings, work: str) -> Iterator[None]:
+    """Let the JVM hold the lakehouse's lock for `work` too.
 
     The JVM of a process that was killed outlives it for a moment, and may still commit. Raises
     BusyError if it does so for long.
@@ -137,13 +137,13 @@ def held_by_jvm(spark: SparkSession, settings: Settings) -> Iterator[None]:
         yield
         return
     jvm = cast(Any, spark)._jvm
-    file = jvm.java.io.RandomAccessFile(str(settings.lakehouse / ".writer.lock"), "rw")
+    file = jvm.java.io.RandomAccessFile(str(settings.lakehouse / f".{work}.jvm.lock"), "rw")
     try:
         until = time.monotonic() + SECONDS_TO_DIE
         while file.getChannel().tryLock() is None:
             if time.monotonic() > until:
                 raise BusyError(
-                    "The Java process of an ingest that has ended is still at work on "
+                    f"The Java process of another {work}, which has ended, is still at work on "
                     f"{settings.lakehouse}: wait until it has finished, or stop it."
                 )
             time.sleep(0.1)

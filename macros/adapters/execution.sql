@@ -1,7 +1,6 @@
 {#
-  Spark compiles every query to Java, which pays for itself on many rows only: an everyday increment
-  takes a third longer with it, a load of a million rows a quarter longer without. Called at the start
-  of a run, which is decided for as a whole, and at its end.
+  Spark compiles every query to Java, which pays for itself on many rows only: docs/performance.md has
+  figures. Called at the start of a run, which is decided for as a whole, and at its end.
 #}
 {% macro choose_execution() %}
     {% if execute and nodes_share_session() and is_run_of_models() and not has_much_news() %}
@@ -32,7 +31,7 @@
 
 {# Whether models will read many rows: the news of bronze, or all of it when there is a full refresh. #}
 {% macro has_much_news() %}
-    {% set many = 300000 %}
+    {% set many = 500000 %}
     {% set seen = {} if flags.FULL_REFRESH else oldest_watermarks() %}
     {% set counts = [] %}
     {% for source in graph.sources.values() if source.schema == 'bronze' %}

@@ -170,6 +170,21 @@ def test_tests_of_rows_are_decided_while_their_model_is_written(project: SmallPr
     assert [o.split(":")[0] for o in outcomes()] == ["pass", *["fail"] * 5]
 
 
+def test_references_of_a_new_table_to_what_is_built_before_it_are_decided_with_it(
+    project: SmallProject,
+) -> None:
+    """Also to a table that it reads through another only."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    project.model("towns", SHOPS.replace("ref('sales')", "ref('shops')"))
+    sold = "{relationships: {name: sold, arguments: {to: ref('sales'), field: shop}}}"
+    columns = f"columns: [{{name: shop, data_tests: [{sold}]}}]"
+    project.test("towns.yml", f"{{version: 2, models: [{{name: towns, {columns}}}]}}")
+    assert project.build()["sold"] == "pass: decided with its model"
+    project.rows("insert into silver.towns values ('z', 1, 'hand')")
+    assert project.build("--select", "sold")["sold"].startswith("fail")
+
+
 def test_a_key_that_a_batch_repeats_fails_its_test(project: SmallProject) -> None:
     """Also where the rows are appended, which Delta does without a look at their keys."""
     project.model("sales", SALES)

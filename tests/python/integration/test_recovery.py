@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Timer
 
@@ -287,22 +288,27 @@ def test_a_second_ingest_is_refused(lake: Lake) -> None:
         lake.ingest()
 
 
-def test_an_ingest_waits_for_a_jvm_that_outlives_its_killed_process(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("work", ["ingest", "build"])
+def test_work_waits_for_a_jvm_that_outlives_its_killed_process(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, work: str
 ) -> None:
+    land(lake, 1)
+    lake.ingest()
+    build = partial(lake.build, "--select", "date_lookup")
+    runs: dict[str, Callable[[], object]] = {"ingest": lake.ingest, "build": build}
+    run = runs[work]
     monkeypatch.setattr("python_ingest.spark.SECONDS_TO_DIE", 0.3)
-    lake.settings.lakehouse.mkdir(parents=True, exist_ok=True)
     # Java's locks are those of lockf. Another process, for they are not held against their own.
     hold = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, 2); print(); input()"
-    command = [sys.executable, "-c", hold, str(lake.settings.lakehouse / ".writer.lock")]
+    command = [sys.executable, "-c", hold, str(lake.settings.lakehouse / f".{work}.jvm.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as jvm:  # noqa: S603
         assert jvm.stdout is not None
         jvm.stdout.readline()
         with pytest.raises(BusyError, match="still at work"):
-            lake.ingest()
+            run()
         monkeypatch.setattr("python_ingest.spark.SECONDS_TO_DIE", 60)
         Timer(1, jvm.kill).start()
-        assert lake.ingest() == {}
+        run()
         assert jvm.poll() is not None
 
 
