@@ -153,6 +153,7 @@ def increments(figures: Figures) -> list[str]:
                 f"{counted[most]['statements']:.0f}",
                 f"{counted[most]['jobs']:.0f}",
                 " and ".join(read),
+                grows_most(figures[least][kind]["nodes"], figures[most][kind]["nodes"]),
                 share_of_tests(figures[most][kind]["nodes"]),
             )
         )
@@ -163,6 +164,7 @@ def increments(figures: Figures) -> list[str]:
         "statements",
         "Spark jobs",
         f"read with {least} and {most} days",
+        "reads most more",
         "tests' share",
     )
     return [*table(head, *rows), "", "![Seconds by news and history](increments.svg)"]
@@ -172,6 +174,18 @@ def total(nodes: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """Add up the costs of all nodes of a build."""
     names = next(iter(nodes.values())).keys()
     return {name: sum(cost[name] for cost in nodes.values()) for name in names}
+
+
+def grows_most(
+    least: Mapping[str, Mapping[str, float]], most: Mapping[str, Mapping[str, float]]
+) -> str:
+    """Give the node that reads more than on the short history by the most bytes, and by how many."""
+    more = {
+        node: cost["bytes_read"] - least.get(node, {}).get("bytes_read", 0.0)
+        for node, cost in most.items()
+    }
+    node = max(more, key=lambda name: more[name])
+    return f"{node.split('.')[2] if '.' in node else node} {more[node] / 2**20:+.1f} MiB"
 
 
 def share_of_tests(nodes: Mapping[str, Mapping[str, float]]) -> str:
