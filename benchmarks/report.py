@@ -179,7 +179,7 @@ def total(nodes: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 def grows_most(
     least: Mapping[str, Mapping[str, float]], most: Mapping[str, Mapping[str, float]]
 ) -> str:
-    """Give the node that reads more than on the short history by the most bytes, and by how many."""
+    """Give the node that reads most more than on the short history, and how much."""
     more = {
         node: cost["bytes_read"] - least.get(node, {}).get("bytes_read", 0.0)
         for node, cost in most.items()
