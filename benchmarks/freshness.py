@@ -48,16 +48,17 @@ def freshness(root: Path) -> list[float]:
         for user in USERS:
             file.write(csv_line(user, user, mac_address(user), BEGIN.timestamp()))
     arguments = ["run", "--continuous", "--interval", "1s", "--shortest", "1s"]
-    process = start([sys.executable, "-m", "python_ingest", *arguments], root)
+    with (root / "said.txt").open("w") as said:
+        process = start([sys.executable, "-m", "python_ingest", *arguments], root, said)
     try:
         wait_for(process, lambda: any(summary.glob("_delta_log/*.json")), "the first build")
-        print("freshness: landing a workout a second")
+        print("freshness: landing a workout a second", flush=True)
         landed = land_workouts(landing)
         newest = max(landed)
         wait_for(process, lambda: newest in arrivals(summary), "the last workout")
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate()
+        process.wait()
     arrived = arrivals(summary)
     return [arrived[session] - at for session, at in landed.items() if session >= WARM_UP]
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
@@ -131,12 +132,17 @@ def no_news(root: Path) -> list[float]:
     return taken
 
 
-def start(command: list[str], root: Path) -> "subprocess.Popen[str]":
-    """Start a command on a landing folder and a lakehouse below `root`."""
+def start(
+    command: list[str], root: Path, said: int | TextIO = subprocess.PIPE
+) -> "subprocess.Popen[str]":
+    """Start a command on a landing folder and a lakehouse below `root`.
+
+    What it says goes to `said`: a pipe, which must be read or it stops the command, or a file.
+    """
     places = {"FITNESS_LANDING": root / "landing", "FITNESS_LAKEHOUSE": root / "lakehouse"}
     return subprocess.Popen(  # noqa: S603 - our own command line
         command,
         env=os.environ | {name: str(path) for name, path in places.items()},
-        stdout=subprocess.PIPE,
+        stdout=said,
         text=True,
     )
