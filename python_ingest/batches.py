@@ -135,7 +135,7 @@ class BatchWriter:
         note = BatchFigures(
             stream=self.stream,
             batch=attempt.batch,
-            started_at=attempt.started.isoformat(timespec="seconds"),
+            started_at=attempt.started.isoformat(timespec="milliseconds"),
             seconds=round((datetime.now(UTC) - attempt.started).total_seconds(), 3),
             files=len(files),
             rows=dict(sorted((+figures.rows).items())),

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -96,7 +96,7 @@ def figures_of(
     if result.exception or not (result.success or failures):
         failures["dbt"] = str(result.exception or "failed without a word")
     return BuildFigures(
-        started_at=began.isoformat(timespec="seconds"),
+        started_at=began.isoformat(timespec="milliseconds"),
         seconds=round((datetime.now(UTC) - began).total_seconds(), 3),
         arguments=list(arguments),
         layers=whole_layers(result),
@@ -117,15 +117,14 @@ def whole_layers(result: "dbtRunnerResult") -> list[str]:
     if not built:
         return []
     target = result.result.args.get("target_path") or PROJECT / "target"  # type: ignore[union-attr]
-    nodes = json.loads((Path(target) / "manifest.json").read_text())["nodes"]
-    models = [node for node in nodes.values() if node["resource_type"] == "model"]
-    left = {n["fqn"][1] for n in models if n["unique_id"] not in built and is_stored(n)}
-    return sorted({n["fqn"][1] for n in models} - left)
-
-
-def is_stored(node: Mapping[str, Any]) -> bool:
-    """Tell whether a node of dbt's manifest has a table or a view."""
-    return bool(node["config"]["materialized"] != "ephemeral")
+    manifest = Path(target) / "manifest.json"
+    if not manifest.exists():  # dbt was told to write none.
+        return []
+    nodes = json.loads(manifest.read_text())["nodes"].values()
+    models = [node for node in nodes if node["resource_type"] == "model"]
+    stored = [node for node in models if node["config"]["materialized"] != "ephemeral"]
+    left = {node["fqn"][1] for node in stored if node["unique_id"] not in built}
+    return sorted({node["fqn"][1] for node in models} - left)
 
 
 def store_failures(tests: Iterable[str], arguments: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
 
@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from python_ingest import build_log
 from python_ingest.batches import Teller
-from python_ingest.errors import FitnessError
+from python_ingest.errors import FitnessError, SettingError
 from python_ingest.ingest import ingest_continuously
 from python_ingest.ingest_log import BatchFigures
 from python_ingest.settings import Rhythm, Settings
@@ -20,7 +20,7 @@ from python_ingest.settings import Rhythm, Settings
 log = logging.getLogger(__name__)
 
 TICK = 0.2  # seconds
-MANY = 20_000  # builds, more than a day's
+AGAIN = timedelta(hours=1)  # until tests of whole tables, one of which failed, are run again
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0  # seconds until a failed build is tried again
 
 
@@ -35,7 +35,7 @@ def run_continuously(
     """Land what comes and build it, until `stop` is set; what is at work then is finished.
 
     A build that fails is said and tried again, at longer and longer times, and the ingest goes on.
-    Raises what ends the ingest.
+    Raises what ends the ingest, and SettingError.
     """
     news, caught_up = Event(), Event()
 
@@ -57,10 +57,13 @@ def run_continuously(
 
 
 def are_whole_tests_due(settings: Settings, rhythm: Rhythm) -> bool:
-    """Tell whether it is so long ago that a build passed whose tests looked at whole tables."""
-    builds = build_log.newest(settings.lakehouse, MANY)
-    good = [build for build in builds if build.has_whole_tests and not build.failures]
-    return not good or datetime.now(UTC) - good[-1].began >= rhythm.whole
+    """Tell whether it is so long ago that a build's tests looked at whole tables."""
+    builds = build_log.newest(settings.lakehouse, build_log.MANY)
+    whole = [build for build in builds if build.has_whole_tests]
+    if not whole:
+        return True
+    pause = min(rhythm.whole, AGAIN) if whole[-1].failures else rhythm.whole
+    return datetime.now(UTC) - whole[-1].began >= pause
 
 
 def build_on_news(
@@ -77,6 +80,8 @@ def build_on_news(
         try:
             build()
             wait = FIRST_WAIT
+        except SettingError:
+            raise
         except (FitnessError, OSError) as error:
             log.error("%s Trying again in %.0f s; the ingest goes on.", error, wait)
             news.set()

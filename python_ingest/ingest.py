@@ -97,7 +97,7 @@ def ingest_continuously(
 ) -> Counter[str]:
     """Land what is new every `interval`, until `stop` is set; give the rows appended.
 
-    `caught_up` is called whenever all that was there at a start has landed.
+    `caught_up` is called whenever all that was there at a start has landed, or could not.
 
     What may pass (a full disk, a broker that is away) is tried again, at longer and longer times.
     Raises what does not.
@@ -109,8 +109,10 @@ def ingest_continuously(
             so_far = landed.total()
             try:
                 streams = prepare(spark, settings, tell, landed)
-                catch_up(streams)
-                caught_up()
+                try:
+                    catch_up(streams, stop)
+                finally:
+                    caught_up()
                 follow(streams, interval, stop)
             except Exception as error:
                 if is_permanent(error):
@@ -249,10 +251,13 @@ def kafka_stream(
     )
 
 
-def catch_up(streams: Sequence[Stream]) -> None:
-    """Land all that is there now; raises IngestError if a stream could not."""
+def catch_up(streams: Sequence[Stream], stop: Event | None = None) -> None:
+    """Land all that is there now, until `stop` is set; raises IngestError if a stream could not."""
     streams = [stream for stream in streams if stream.may_have_news()]
     with running(streams, availableNow=True) as queries:
+        while stop and any(query.isActive for query in queries):
+            if stop.wait(0.2):
+                return
         errors = [failure(*pair) for pair in zip(streams, queries, strict=True)]
     for stream, query, error in zip(streams, queries, errors, strict=True):
         position = stream.writer.position

@@ -56,8 +56,8 @@ def writing(lakehouse: Path, work: str) -> Iterator[None]:
 
 
 def is_volume(path: Path) -> bool:
-    """Tell whether a path is in a volume of Databricks."""
-    return Path("/Volumes") in path.parents
+    """Tell whether a path is in a volume of Databricks; elsewhere a Mac has its disks there."""
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ and Path("/Volumes") in path.parents
 
 
 def lock_file(lakehouse: Path, work: str) -> Path:

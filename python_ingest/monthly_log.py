@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from python_ingest.lock import is_volume
@@ -11,6 +12,8 @@ from python_ingest.lock import is_volume
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+# Streams of one process write to one log.
+WHOLE_WRITES = Lock()
 Entry = TypeVar("Entry", bound="DataclassInstance")
 
 
@@ -27,7 +30,8 @@ class MonthlyLog(Generic[Entry]):
         path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n"
         if is_volume(path):  # It takes no appends.
-            path.write_bytes((path.read_bytes() if path.exists() else b"") + line)
+            with WHOLE_WRITES:
+                path.write_bytes((path.read_bytes() if path.exists() else b"") + line)
             return
         with path.open("a+b") as file:
             if file.tell() and not ends_with_newline(path):

@@ -108,6 +108,7 @@ def read_settings(
         # Without `..`, as Hadoop writes paths, but with links as they are.
         return found and Path(os.path.abspath(found.expanduser()))  # noqa: PTH100
 
+    developer_prefix()
     data = PROJECT / "data"
     target = os.environ.get("FITNESS_TARGET") or "local"
     on_databricks = target == "databricks"

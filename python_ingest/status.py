@@ -13,7 +13,7 @@ from python_ingest.landing import CSV_HEADERS, MULTIPLEX
 from python_ingest.lock import holder
 from python_ingest.settings import Settings
 
-MOST_BATCHES, MOST_BUILDS = 10_000, 1_000
+MOST_BATCHES = 10_000
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Status:
 def read_status(settings: Settings) -> Status:
     """Give the state of the lakehouse."""
     batches = ingest_log.newest(settings.lakehouse, MOST_BATCHES)
-    builds = build_log.newest(settings.lakehouse, MOST_BUILDS)
+    builds = build_log.newest(settings.lakehouse, build_log.MANY)
     built = built_until(builds)
     whole = [build for build in builds if build.has_whole_tests]
     return Status(

@@ -168,12 +168,12 @@
 {% endmacro %}
 
 
-{# As text, comparable with committed_at. #}
+{# Comparable with committed_at. #}
 {% macro vacuumed_before(row) %}
     {% set parameters = row['operationParameters'] | string %}
     {% set kept = metric(parameters, 'specifiedRetentionMillis') or metric(parameters, 'defaultRetentionMillis') %}
     {% set at = modules.datetime.datetime.fromisoformat(utc_text(row['timestamp'])) %}
-    {% do return(utc_text((at - modules.datetime.timedelta(milliseconds=kept | int)) | string)) %}
+    {% do return((at - modules.datetime.timedelta(milliseconds=kept | int)).strftime('%Y-%m-%d %H:%M:%S.%f')) %}
 {% endmacro %}
 
 

@@ -80,22 +80,19 @@
 
 {# Count the failing rows of the whole table, for the tests of single rows that are selected. #}
 {% macro judge_table() %}
+    {% set built = [model.unique_id] + ancestors() %}
     {% set tests = {} %}
-    {% for test, failing in row_tests().items() if is_built_after_parent(graph.nodes[test]) %}
-        {% do tests.update({test: failing}) %}
+    {% for test, failing in row_tests().items() %}
+        {# Where another table, in which it looks keys up, is as it will be at the end of the run. #}
+        {% if not graph.nodes[test].depends_on.nodes | reject('in', built) | list %}
+            {% do tests.update({test: failing}) %}
+        {% endif %}
     {% endfor %}
     {% if tests %}
         {% set rows = with_failing('select * from ' ~ this, tests) %}
         {% set found = run_query('select ' ~ count_failing(tests, 'true') ~ ' from (' ~ rows ~ ')').rows[0] %}
         {% do note_judged(tests, found, commits(this)[0].version) %}
     {% endif %}
-{% endmacro %}
-
-
-{# Whether a test's other table, where it looks keys up, is as it will be at the end of the run. #}
-{% macro is_built_after_parent(test) %}
-    {% set built = [model.unique_id] + ancestors() %}
-    {% do return(not test.depends_on.nodes | reject('in', built) | list) %}
 {% endmacro %}
 
 

@@ -356,7 +356,7 @@ def test_of_arriving_rows_the_newest_wins_in_whatever_order_and_other_dates_stay
 
 
 def test_watermarks_are_in_utc_wherever_the_machine_is(
-    project: SmallProject, monkeypatch: pytest.MonkeyPatch
+    project: SmallProject, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """Of tables that are new in a run, and of those that are known."""
     project.model("sales", SALES)
@@ -364,6 +364,7 @@ def test_watermarks_are_in_utc_wherever_the_machine_is(
     with monkeypatch.context() as patched:
         patched.setenv("TZ", "Asia/Tokyo")
         time.tzset()
+        request.addfinalizer(time.tzset)
         project.build()
         project.rows("insert into silver.sales values (4, 'b', 5)")
         project.build("--select", "shops")

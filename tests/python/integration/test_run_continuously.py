@@ -20,6 +20,7 @@ from python_ingest.continuous import are_whole_tests_due, run_continuously
 from python_ingest.errors import BuildError
 from python_ingest.produce import World, produce
 from python_ingest.settings import Rhythm, Settings
+from python_ingest.status import read_status
 from tests.python.lake import (
     FITNESS,
     MODELS_ONLY,
@@ -83,10 +84,11 @@ def test_an_ingest_that_cannot_go_on_ends_the_run(
         (0.5, WHOLE_TESTS, {}, False),
         (1.5, WHOLE_TESTS, {}, True),
         (0.5, WHOLE_TESTS, {"unique_users": "Got 2 results"}, True),
+        (0.02, WHOLE_TESTS, {"unique_users": "Got 2 results"}, False),
         (0.5, (), {}, True),
     ],
 )
-def test_whole_tests_are_due_a_day_after_they_passed(
+def test_whole_tests_are_due_a_day_after_the_last_and_sooner_if_one_failed(
     days_ago: float,
     arguments: tuple[str, ...],
     failures: dict[str, str],
@@ -97,7 +99,7 @@ def test_whole_tests_are_due_a_day_after_they_passed(
     began = datetime.now(UTC) - timedelta(days=days_ago)
     build_log.add(
         settings.lakehouse,
-        BuildFigures(began.isoformat(), 5.0, list(arguments), [], failures, {}, []),
+        BuildFigures(began.isoformat(), 5.0, arguments, ["gold", "silver"], failures, {}, []),
     )
     build_log.add(settings.lakehouse, BuildFigures(began.isoformat(), 5.0, [], [], {}, {}, []))
     assert are_whole_tests_due(settings, OFTEN) == are_due
@@ -152,7 +154,7 @@ def test_parts_killed_for_half_an_hour_leave_right_tables(warm_lake: Lake, tmp_p
     """A service's manager starts what has ended again; this test is one."""
     lake, chance = Lake(tmp_path), Random(1)  # noqa: S311 - no secret
     staged, landing, log = tmp_path / "staged", lake.settings.landing, tmp_path / "said.txt"
-    produce(World(users=20, days=3, seed=1, files=300, readings=60_000), staged)
+    produce(World(users=20, days=3, seed=1, files=600, readings=60_000), staged)
     files = [file for file in staged.rglob("*") if file.is_file()]
     chance.shuffle(files)
     lake.settings.export()
@@ -165,19 +167,20 @@ def test_parts_killed_for_half_an_hour_leave_right_tables(warm_lake: Lake, tmp_p
                 assert time.monotonic() < until + 120, f"no {kind} to kill: {log.read_text()}"
                 if process.poll() is not None:
                     process = start_run(log)
-                if chance.random() < 0.1:
+                # A worker is there once something has landed.
+                if chance.random() < 0.01 or time.monotonic() > until:
                     move_some(chance, files, landing, staged)
                 time.sleep(0.5)
             os.kill(part, signal.SIGKILL)
             if kind == "itself":
                 process.wait()
+        assert files, "there was something to land all the time"
         while files:
             move_some(chance, files, landing, staged)
         if process.poll() is not None:
             process = start_run(log)
         wait_until(lambda: all_landed(lake), "all has landed", 300)
-        log.write_text("")
-        wait_until(lambda: "Built: " in log.read_text(), "all is built", 300)
+        wait_until(lambda: not read_status(lake.settings).gold.count, "all is built", 300)
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 0, log.read_text()
     finally:

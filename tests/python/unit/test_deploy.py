@@ -82,7 +82,7 @@ def test_airflow_reads_the_dags(tmp_path: Path) -> None:
     errors, dags = json.loads(found.stdout.splitlines()[-1])
     assert not errors
     assert [task[1:] for task in dags["fitness"]] == [["build_silver"], ["build_gold"], []]
-    assert [task[1:] for task in dags["fitness_nightly"]] == [["maintain"], []]
+    assert [task[1:] for task in dags["fitness_nightly"]] == [[], []]
     for command, *_ in [*dags["fitness"], *dags["fitness_nightly"]]:
         name = shlex.split(command.split(".venv/bin/fitness ")[1])[0]
         assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0

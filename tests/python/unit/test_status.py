@@ -46,7 +46,7 @@ def land_batch(settings: Settings, minute: int, rows: int) -> None:
 
 def note_build(
     settings: Settings,
-    minute: int,
+    minute: float,
     layers: Sequence[str] = ("gold", "silver"),
     arguments: Sequence[str] = (),
     **failures: str,
@@ -81,7 +81,7 @@ def test_gold_is_behind_by_what_landed_since_the_last_build_of_all_its_models(
 ) -> None:
     land_batch(settings, 0, 100)
     assert read_status(settings).gold.count == 100
-    note_build(settings, 1)
+    note_build(settings, 10.2 / 60)  # The batch had landed by 10 seconds.
     land_batch(settings, 2, 0)
     assert read_status(settings).gold.count == 0
     land_batch(settings, 3, 20)
@@ -103,7 +103,10 @@ def test_a_test_of_whole_tables_that_failed_is_said_until_one_passes(settings: S
     note_build(settings, 1, arguments=WHOLE_TESTS, unique_users="Got 2 results")
     note_build(settings, 2)
     assert "failed   unique_users: Got 2 results" in as_text(read_status(settings), START)
-    note_build(settings, 3, arguments=WHOLE_TESTS)
+    for layers in ((), ("silver",)):
+        note_build(settings, 3, layers, WHOLE_TESTS)
+        assert read_status(settings).failed
+    note_build(settings, 4, arguments=WHOLE_TESTS)
     assert read_status(settings).failed == []
 
 
