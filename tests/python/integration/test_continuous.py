@@ -6,16 +6,18 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, Timer
+from typing import Any, cast
 
 import pytest
 
 from benchmarks.process_memory import children, resident
 from python_ingest import batches
 from python_ingest.errors import IngestError
-from python_ingest.ingest import ingest_continuously
+from python_ingest.ingest import catch_up, ingest_continuously
 from python_ingest.positions import Position
 from python_ingest.tables import append
 from tests.python.lake import (
@@ -28,6 +30,7 @@ from tests.python.lake import (
 )
 
 SECOND = timedelta(seconds=1)
+HEART = "heart_rate_bz"
 
 
 def test_what_comes_lands_until_stopped_and_house_is_kept_between(
@@ -49,6 +52,45 @@ def test_what_comes_lands_until_stopped_and_house_is_kept_between(
         thread.join(60)
     assert landed[0].total() == landed_lines(lake.settings.landing).total()
     assert not lake.ingest()
+
+
+class Endless:
+    """A stream with more to land than anybody waits for, and its query."""
+
+    isActive = True  # noqa: N815 - as Spark names it
+
+    def may_have_news(self) -> bool:
+        """It always has."""
+        return True
+
+
+def test_a_stop_ends_the_catching_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = Endless()
+    monkeypatch.setattr("python_ingest.ingest.running", lambda *_, **__: nullcontext([endless]))
+    stop = Event()
+    Timer(0.3, stop.set).start()
+    catch_up(cast(Any, [endless]), stop)
+    assert stop.is_set()
+
+
+def test_others_need_not_wait_for_a_source_that_is_away(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has landed of the others can be built."""
+
+    def fail(*_: object) -> None:
+        raise IngestError("the broker is away", is_permanent=False)
+
+    monkeypatch.setattr("python_ingest.ingest.catch_up", fail)
+    stop, caught_up = Event(), Event()
+
+    def go_on() -> None:
+        caught_up.set()
+        stop.set()
+
+    ingest_continuously(lake.spark, lake.settings, SECOND, stop, caught_up=go_on)
+    assert caught_up.is_set()
+    assert (lake.settings.lakehouse / "bronze" / HEART).exists()
 
 
 def test_what_may_pass_is_tried_again(
