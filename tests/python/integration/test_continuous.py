@@ -60,7 +60,7 @@ class Endless:
     isActive = True  # noqa: N815 - as Spark names it
 
     def may_have_news(self) -> bool:
-        """It always has."""
+        """Say yes, always."""
         return True
 
 
