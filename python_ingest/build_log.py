@@ -8,6 +8,8 @@ from pathlib import Path
 from python_ingest.monthly_log import MonthlyLog
 from python_ingest.settings import developer_prefix
 
+MANY = 20_000  # builds, more than a day's
+
 
 @dataclass(frozen=True)
 class BuildFigures:
@@ -41,9 +43,6 @@ class BuildFigures:
     def __str__(self) -> str:
         outcome = f"failed in {', '.join(self.failures)}" if self.failures else "all well"
         return f"{outcome}, in {self.seconds:.1f} s"
-
-
-MANY = 20_000  # builds, more than a day's
 
 
 def log() -> MonthlyLog[BuildFigures]:

@@ -59,9 +59,7 @@ def maintain(
     done = []
     with only_one(settings.lakehouse, MAINTENANCE):
         kept = retention(spark, settings, keep)
-        for path in sorted(settings.lakehouse.glob("*/*")):
-            if not is_table(path):
-                continue
+        for path in sorted(filter(is_table, settings.lakehouse.glob("*/*"))):
             name = f"{path.parent.name}.{path.name}"
             is_bronze = path.parent.name == "bronze"
             writers = ("ingest", timedelta()) if is_bronze else ("build", LONGEST_BUILD)

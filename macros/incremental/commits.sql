@@ -131,15 +131,16 @@
         {% set metrics = row['operationMetrics'] | string %}
         {% set appends = row['operation'] == 'STREAMING UPDATE'
             or (row['operation'] == 'WRITE' and 'Append' in (row['operationParameters'] | string)) %}
+        {% set committed_at = utc_text(row['timestamp']) %}
         {% do found.append({
             'version': row['version'] | int,
-            'committed_at': utc_text(row['timestamp']),
+            'committed_at': committed_at,
             'operation': row['operation'],
             'appends': appends,
             'deletes': not (appends or is_upkeep(row['operation']) or metric(metrics, 'numTargetRowsDeleted') == '0'),
             'is_upkeep': is_upkeep(row['operation']),
             'rows': metric(metrics, 'numOutputRows') | int(0),
-            'vacuumed_before': vacuumed_before(row) if row['operation'] == 'VACUUM START' else none,
+            'vacuumed_before': vacuumed_before(row, committed_at) if row['operation'] == 'VACUUM START' else none,
         }) %}
     {% endfor %}
     {% do return(found) %}
@@ -169,11 +170,11 @@
 
 
 {# Comparable with committed_at. #}
-{% macro vacuumed_before(row) %}
+{% macro vacuumed_before(row, committed_at) %}
     {% set parameters = row['operationParameters'] | string %}
     {% set kept = metric(parameters, 'specifiedRetentionMillis') or metric(parameters, 'defaultRetentionMillis') %}
-    {% set at = modules.datetime.datetime.fromisoformat(utc_text(row['timestamp'])) %}
-    {% do return((at - modules.datetime.timedelta(milliseconds=kept | int)).strftime('%Y-%m-%d %H:%M:%S.%f')) %}
+    {% set at = modules.datetime.datetime.fromisoformat(committed_at) %}
+    {% do return(utc_text((at - modules.datetime.timedelta(milliseconds=kept | int)) | string)) %}
 {% endmacro %}
 
 

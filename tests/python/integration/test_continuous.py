@@ -129,7 +129,7 @@ def test_what_may_pass_is_tried_again(
 def test_what_cannot_pass_ends_the_ingest(lake: Lake) -> None:
     """A table whose column somebody has made a text."""
     lake.ingest()
-    table = lake.settings.lakehouse / "bronze" / "heart_rate_bz"
+    table = lake.settings.lakehouse / "bronze" / HEART
     shutil.rmtree(table)
     lake.forget_logs()
     lake.spark.sql(
@@ -167,7 +167,7 @@ def test_a_signal_stops_it_cleanly(warm_lake: Lake, tmp_path: Path, number: sign
     told, _ = process.communicate(timeout=120)
     assert process.returncode == 0, told
     assert "Traceback" not in told
-    assert "heart_rate_bz" in told
+    assert HEART in told
     lake.ingest()
     assert all_landed(lake)
 

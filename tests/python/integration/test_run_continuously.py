@@ -116,6 +116,14 @@ def start_run(log: Path) -> "subprocess.Popen[bytes]":
         )
 
 
+def ends_with_right_tables(process: "subprocess.Popen[bytes]", log: Path, lake: Lake) -> None:
+    """Stop a run as a service's manager does, and assert what it leaves."""
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(120) == 0, log.read_text()
+    lake.forget_logs()
+    assert not lake.differences()
+
+
 def test_what_lands_reaches_gold_until_a_signal_stops_it(warm_lake: Lake, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.settings.export()
@@ -130,12 +138,9 @@ def test_what_lands_reaches_gold_until_a_signal_stops_it(warm_lake: Lake, tmp_pa
         wait_until(lambda: bronze_lines(lake) == lines, "all has landed", 300)
         log.write_text("")
         wait_until(lambda: "Built: " in log.read_text(), "it is built", 300)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(120) == 0, log.read_text()
+        ends_with_right_tables(process, log, lake)
     finally:
         process.kill()
-    lake.forget_logs()
-    assert not lake.differences()
 
 
 def part_of(process: "subprocess.Popen[bytes]", kind: str) -> int:
@@ -181,9 +186,6 @@ def test_parts_killed_for_half_an_hour_leave_right_tables(warm_lake: Lake, tmp_p
             process = start_run(log)
         wait_until(lambda: all_landed(lake), "all has landed", 300)
         wait_until(lambda: not read_status(lake.settings).gold.count, "all is built", 300)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(120) == 0, log.read_text()
+        ends_with_right_tables(process, log, lake)
     finally:
         process.kill()
-    lake.forget_logs()
-    assert not lake.differences()
