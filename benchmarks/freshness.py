@@ -47,7 +47,7 @@ def freshness(root: Path) -> list[float]:
         file.write(csv_line(*REGISTERED_USERS_HEADER))
         for user in USERS:
             file.write(csv_line(user, user, mac_address(user), BEGIN.timestamp()))
-    arguments = ["run", "--continuous", "--interval", "1s", "--shortest", "1s"]
+    arguments = ["run", "--continuous"]
     with (root / "said.txt").open("w") as said:
         process = start([sys.executable, "-m", "python_ingest", *arguments], root, said)
     try:

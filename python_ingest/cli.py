@@ -209,7 +209,7 @@ def run(
     continuous: Annotated[
         bool, typer.Option("--continuous", help="Go on landing and building, until stopped.")
     ] = False,
-    interval: Interval = "5s",
+    interval: Interval = "10s",
     shortest: Annotated[
         str, typer.Option(help="With --continuous: the shortest time between two builds' starts.")
     ] = "10s",

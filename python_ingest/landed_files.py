@@ -64,7 +64,8 @@ def lines_of(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
     return (
         read(spark, "text", paths)
         .withColumn("_raw", unmarked)
-        .where(F.expr("trim(both ' \t\r\v\f' from _raw)") != "")
+        # Spark looks at every character for the end of what it trims, but for the beginning at few.
+        .where(F.expr("trim(leading ' \t\r\v\f' from _raw)") != "")
         .select("_raw", "_source_file", "_source_modified_at")
     )
 

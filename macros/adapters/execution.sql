@@ -1,31 +1,19 @@
 {#
-  Spark compiles every query to Java, which pays for itself on many rows only: docs/performance.md has
-  figures. Called at the start of a run, which is decided for as a whole, and at its end.
+  Spark plans a query anew after each of its stages, which pays for itself on many rows only:
+  docs/performance.md has figures. Called at the start of a run, which is decided for as a whole, and at
+  its end.
 #}
 {% macro choose_execution() %}
     {% if execute and nodes_share_session() and is_run_of_models() and not has_much_news() %}
-        {% for setting, value in execution_of_little().items() %}
-            {% do run_query('set ' ~ setting ~ ' = ' ~ value) %}
-        {% endfor %}
+        {% do run_query('set spark.sql.adaptive.enabled = false') %}
     {% endif %}
 {% endmacro %}
 
 
 {% macro reset_execution() %}
     {% if execute and nodes_share_session() and is_run_of_models() %}
-        {% for setting in execution_of_little() %}
-            {% do run_query('reset ' ~ setting) %}
-        {% endfor %}
+        {% do run_query('reset spark.sql.adaptive.enabled') %}
     {% endif %}
-{% endmacro %}
-
-
-{% macro execution_of_little() %}
-    {% do return({
-        'spark.sql.codegen.wholeStage': 'false',
-        'spark.sql.codegen.factoryMode': 'NO_CODEGEN',
-        'spark.sql.adaptive.enabled': 'false',
-    }) %}
 {% endmacro %}
 
 

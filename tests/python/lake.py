@@ -1,7 +1,9 @@
 """A lakehouse for tests: landed, built and read with the project's own commands."""
 
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -129,6 +131,41 @@ def wait_until(holds: Callable[[], bool], what: str, seconds: float = 120) -> No
     while not holds():
         assert time.monotonic() < until, f"waited in vain until {what}"
         time.sleep(0.2)
+
+
+def start_run(log: Path) -> "subprocess.Popen[bytes]":
+    """Start a continuous run as a service does; it says to a file how it goes."""
+    with log.open("a") as said:
+        return subprocess.Popen(  # noqa: S603 - our own command line
+            [*FITNESS, "run", "--continuous", "--interval", "1s", "--shortest", "1s", *MODELS_ONLY],
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def lands_and_builds_until_stopped(lake: Lake, log: Path) -> None:
+    """Land files beside a continuous run and assert that they reach gold."""
+    land(lake, 1)
+    process = start_run(log)
+    try:
+        wait_until(lambda: "Built: " in log.read_text(), "a build is done", 300)
+        log.write_text("")
+        land(lake, 2)
+        wait_until(lambda: all_landed(lake), "all has landed", 300)
+        log.write_text("")
+        wait_until(lambda: "Built: " in log.read_text(), "it is built", 300)
+        ends_with_right_tables(process, log, lake)
+    finally:
+        process.kill()
+
+
+def ends_with_right_tables(process: "subprocess.Popen[bytes]", log: Path, lake: Lake) -> None:
+    """Stop a run as a service's manager does, and assert what it leaves."""
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(120) == 0, log.read_text()
+    lake.forget_logs()
+    assert not lake.differences()
 
 
 def free_port() -> int:

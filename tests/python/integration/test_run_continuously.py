@@ -22,22 +22,25 @@ from python_ingest.produce import World, produce
 from python_ingest.settings import Rhythm, Settings
 from python_ingest.status import read_status
 from tests.python.lake import (
-    FITNESS,
-    MODELS_ONLY,
     Lake,
     all_landed,
-    bronze_lines,
+    ends_with_right_tables,
     land,
-    landed_lines,
+    lands_and_builds_until_stopped,
     move_some,
+    start_run,
     wait_until,
 )
 
 OFTEN = Rhythm(timedelta(seconds=1), timedelta(seconds=1), timedelta(hours=1))
 
 
+@pytest.mark.parametrize("error", [BuildError("It failed."), OSError("It failed.")])
 def test_a_build_that_fails_is_tried_again_while_the_ingest_goes_on(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    error: Exception,
+    lake: Lake,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     for wait in ("FIRST_WAIT", "LONGEST_WAIT"):
         monkeypatch.setattr(f"python_ingest.continuous.{wait}", 0.1)
@@ -47,7 +50,7 @@ def test_a_build_that_fails_is_tried_again_while_the_ingest_goes_on(
         nonlocal builds
         builds += 1
         if not has_landed.is_set():
-            raise BuildError("The build failed in users.")
+            raise error
 
     arguments = (lake.spark, lake.settings, OFTEN, stop, lambda _: None, build)
     thread = Thread(target=run_continuously, args=arguments)
@@ -63,7 +66,7 @@ def test_a_build_that_fails_is_tried_again_while_the_ingest_goes_on(
     finally:
         stop.set()
         thread.join(60)
-    assert "The build failed in users. Trying again in 0 s; the ingest goes on." in caplog.messages
+    assert "It failed. Trying again in 0 s; the ingest goes on." in caplog.messages
 
 
 def test_an_ingest_that_cannot_go_on_ends_the_run(
@@ -105,42 +108,10 @@ def test_whole_tests_are_due_a_day_after_the_last_and_sooner_if_one_failed(
     assert are_whole_tests_due(settings, OFTEN) == are_due
 
 
-def start_run(log: Path) -> "subprocess.Popen[bytes]":
-    """Start a continuous run as a service does; it says to a file how it goes."""
-    with log.open("a") as said:
-        return subprocess.Popen(  # noqa: S603 - our own command line
-            [*FITNESS, "run", "--continuous", "--interval", "1s", "--shortest", "1s", *MODELS_ONLY],
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-def ends_with_right_tables(process: "subprocess.Popen[bytes]", log: Path, lake: Lake) -> None:
-    """Stop a run as a service's manager does, and assert what it leaves."""
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(120) == 0, log.read_text()
-    lake.forget_logs()
-    assert not lake.differences()
-
-
 def test_what_lands_reaches_gold_until_a_signal_stops_it(warm_lake: Lake, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.settings.export()
-    land(lake, 1)
-    log = tmp_path / "said.txt"
-    process = start_run(log)
-    try:
-        wait_until(lambda: "Built: " in log.read_text(), "a build is done", 300)
-        log.write_text("")
-        land(lake, 2)
-        lines = landed_lines(lake.settings.landing)
-        wait_until(lambda: bronze_lines(lake) == lines, "all has landed", 300)
-        log.write_text("")
-        wait_until(lambda: "Built: " in log.read_text(), "it is built", 300)
-        ends_with_right_tables(process, log, lake)
-    finally:
-        process.kill()
+    lands_and_builds_until_stopped(lake, tmp_path / "said.txt")
 
 
 def part_of(process: "subprocess.Popen[bytes]", kind: str) -> int:

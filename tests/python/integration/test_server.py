@@ -14,7 +14,14 @@ from pyhive import hive
 
 from python_ingest.produce import World, produce
 from python_ingest.server import LOOPBACK
-from tests.python.lake import FITNESS, Lake, free_port, land, wait_until
+from tests.python.lake import (
+    FITNESS,
+    Lake,
+    free_port,
+    land,
+    lands_and_builds_until_stopped,
+    wait_until,
+)
 
 pytestmark = pytest.mark.slow
 SUMMARIES = "select count(*) from gold.workout_bpm_summary"
@@ -103,3 +110,21 @@ def test_beeline_reads_what_a_cold_dbt_has_built(served: Lake) -> None:
     dates = served.rows("gold.date_lookup")
     assert dates
     assert found.stdout.split()[-2:] == ["dates", str(len(dates))]
+
+
+def test_a_continuous_run_builds_through_it(
+    served: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FITNESS_TARGET", "server")
+    lands_and_builds_until_stopped(served, tmp_path / "said.txt")
+    assert query(SUMMARIES)[0][0]
+
+
+def test_it_does_not_start_over_a_lakehouse_that_another_has(
+    served: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query("select 1")  # So that it has opened the metastore.
+    monkeypatch.setenv("FITNESS_SERVER_PORT", str(free_port()))
+    second = subprocess.run([*FITNESS, "server"], capture_output=True, text=True, check=False)  # noqa: S603
+    assert second.returncode == 1
+    assert "has the metastore" in second.stderr
