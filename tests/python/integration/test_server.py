@@ -34,7 +34,8 @@ def served(warm_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     lake.settings.export()
     port = free_port()
     monkeypatch.setenv("FITNESS_SERVER_PORT", str(port))
-    with subprocess.Popen([*FITNESS, "server"], start_new_session=True) as process:  # noqa: S603
+    command = [*FITNESS, "server"]
+    with subprocess.Popen(command, start_new_session=True, umask=0o027) as process:  # noqa: S603
         try:
             wait_until(lambda: process.poll() is None and is_open(port), "the server listens")
             yield lake
@@ -110,6 +111,8 @@ def test_beeline_reads_what_a_cold_dbt_has_built(served: Lake) -> None:
     dates = served.rows("gold.date_lookup")
     assert dates
     assert found.stdout.split()[-2:] == ["dates", str(len(dates))]
+    table = served.settings.lakehouse / "gold" / "date_lookup"
+    assert not any(path.stat().st_mode & 0o007 for path in (table, *table.glob("*.parquet")))
 
 
 def test_a_continuous_run_builds_through_it(

@@ -1,5 +1,6 @@
 """Silver and gold equal the reference and a full refresh, after any increments."""
 
+from collections import Counter
 from contextlib import suppress
 from random import Random
 
@@ -101,3 +102,32 @@ def test_a_lost_row_fails_the_test_that_accounts_for_its_feed(lake: Lake) -> Non
         assert lake.rows(last.rows[test])
     with pytest.raises(BuildError, match=test):
         build(lake.settings, ["--select", test, "--vars", "whole_tests: true"])
+
+
+def test_rows_that_no_line_accounts_for_fail_the_whole_test(lake: Lake) -> None:
+    world = world_from_seed(3)
+    for batch in range(len(world.batches)):
+        world.write(batch, lake.settings.landing)
+    lake.ingest()
+    lake.build()
+    for raw in ("raw", "concat(raw, '!')"):
+        lake.spark.sql(f"""
+            insert into silver.quarantine
+            select
+                md5({raw}), feed, reason, {raw}, _record, _waits_for, _source_file, _first_seen_at
+            from silver.quarantine where feed = 'heart_rate_bz' limit 1
+        """)
+    lake.spark.sql("""
+        insert into silver.heart_rate
+        select
+            device_id, event_time + interval 1 microsecond, event_date, user_id, heartrate,
+            is_valid, _broker_timestamp, _offset
+        from silver.heart_rate limit 1
+    """)
+    test = "every_reading_is_accounted_for"
+    with pytest.raises(BuildError, match=test):
+        build(lake.settings, ["--select", test, "--vars", "whole_tests: true"])
+    last = read_status(lake.settings).last
+    assert last
+    found = Counter(str(row["problem"]) for row in lake.rows(last.rows[test]))
+    assert found == {"row of quarantine without a line": 2, "row of silver without a line": 1}
