@@ -11,7 +11,19 @@ def resident(pid: int) -> int:
     except OSError:
         return 0
     own = int(status[1].split()[0]) * 1024 if len(status) > 1 else 0
-    return own + sum(resident(child) for child in children(pid))
+    return own + sum(resident(child) for child in children(pid) if not is_java_again(pid, child))
+
+
+def is_java_again(pid: int, child: int) -> bool:
+    """Tell whether a process started by Java is still Java: its memory is its parent's until then.
+
+    Java starts others by vfork: Hadoop has it run chmod, say.
+    """
+    try:
+        programs = {Path(f"/proc/{each}/exe").readlink() for each in (pid, child)}
+    except OSError:
+        return False
+    return [program.name for program in programs] == ["java"]
 
 
 def children(pid: int) -> list[int]:

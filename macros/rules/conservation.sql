@@ -25,7 +25,7 @@
     {%- if prune_by and not reads_all -%}
         {%- set dates = dates_of('select distinct cast(' ~ key.event_time ~ ' as date) from ' ~ arrivals(feed)) -%}
     {%- endif -%}
-    {#- Only of the few lines that silver does not have: a hash of every line takes longer than the joins. -#}
+    {#- Computed for the few lines that are not in silver: a hash of every line takes longer than the joins. -#}
     {%- set line_id = 'coalesce(line.row_id, ' ~ row_id(quoted(feed), 'line.fields', 'line.raw') ~ ')' -%}
     {%- set kept = '(select * from ' ~ table ~ ' where ' ~ on_dates(prune_by, dates) ~ ')' if prune_by else table -%}
 with
