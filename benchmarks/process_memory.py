@@ -29,7 +29,8 @@ def is_java_again(pid: int, child: int) -> bool:
 def children(pid: int) -> list[int]:
     """Give the ids of the processes that a process has started, by whichever of its threads."""
     found: list[int] = []
-    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # It has ended.
-            found += map(int, thread.read_text().split())
+    with suppress(OSError):  # It has ended.
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                found += map(int, (thread / "children").read_text().split())
     return found
