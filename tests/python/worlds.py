@@ -93,6 +93,11 @@ class World:
             paths.append(partial.rename(path))
         return paths
 
+    def write_all(self, landing: Path) -> None:
+        """Land all batches."""
+        for batch in range(len(self.batches)):
+            self.write(batch, landing)
+
     def describe(self) -> str:
         """Give the world as text: each record with the batches that it is in."""
         lines = [f"World of {len(self.records)} records in {len(self.batches)} batches"]

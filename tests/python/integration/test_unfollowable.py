@@ -24,8 +24,7 @@ def test_rows_deleted_from_bronze_are_gone_everywhere(
 ) -> None:
     """Registrations too, so that what they admitted waits in quarantine again."""
     world = world_from_seed(seed)
-    for batch in range(len(world.batches)):
-        world.write(batch, lake.settings.landing)
+    world.write_all(lake.settings.landing)
     lake.ingest()
     lake.build()
     lines = sorted({record.line for record in world.records})
@@ -36,8 +35,7 @@ def test_rows_deleted_from_bronze_are_gone_everywhere(
         replace(batch, records=tuple(i for i in batch.records if world.records[i].line not in gone))
         for batch in world.batches
     ]
-    for batch in range(len(left)):
-        replace(world, batches=tuple(left)).write(batch, tmp_path)
+    replace(world, batches=tuple(left)).write_all(tmp_path)
     said = lake.build()
     assert any("were changed in place" in line for line in said)
     after = lake.contents()

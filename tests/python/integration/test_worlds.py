@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from python_ingest.build import build
+from python_ingest.build import WHOLE_TESTS, build
 from python_ingest.errors import BuildError
 from python_ingest.status import read_status
 from tests.python.lake import Lake, differences
@@ -58,8 +58,7 @@ def build_some_models(lake: Lake, chance: Random, can_fail: bool) -> None:
 
 def test_all_tests_of_the_models_pass_and_a_run_without_news_changes_no_table(lake: Lake) -> None:
     world = world_from_seed(3)
-    for batch in range(len(world.batches)):
-        world.write(batch, lake.settings.landing)
+    world.write_all(lake.settings.landing)
     lake.ingest()
     lake.build_and_test()
     check(lake, world, "seed 3, at once")
@@ -85,29 +84,29 @@ LOSSES = {
 }
 
 
+def failing_rows(lake: Lake, test: str, *arguments: str) -> list[dict[str, object]]:
+    """Run a test that must fail; give the rows that it stores."""
+    with pytest.raises(BuildError, match=test):
+        build(lake.settings, ["--select", test, *arguments])
+    last = read_status(lake.settings).last
+    assert last
+    return lake.rows(last.rows[test])
+
+
 def test_a_lost_row_fails_the_test_that_accounts_for_its_feed(lake: Lake) -> None:
     """In an everyday build, which looks at what has changed, and in a whole one."""
-    world = world_from_seed(3)
-    for batch in range(len(world.batches)):
-        world.write(batch, lake.settings.landing)
+    world_from_seed(3).write_all(lake.settings.landing)
     lake.ingest()
     lake.build()
     build(lake.settings, ["--select", *LOSSES])
     for test, rows in LOSSES.items():
         lake.spark.sql(f"delete from silver.{rows}")
-        with pytest.raises(BuildError, match=test):
-            build(lake.settings, ["--select", test])
-        last = read_status(lake.settings).last
-        assert last
-        assert lake.rows(last.rows[test])
-    with pytest.raises(BuildError, match=test):
-        build(lake.settings, ["--select", test, "--vars", "whole_tests: true"])
+        assert failing_rows(lake, test)
+    assert failing_rows(lake, test, *WHOLE_TESTS)
 
 
 def test_rows_that_no_line_accounts_for_fail_the_whole_test(lake: Lake) -> None:
-    world = world_from_seed(3)
-    for batch in range(len(world.batches)):
-        world.write(batch, lake.settings.landing)
+    world_from_seed(3).write_all(lake.settings.landing)
     lake.ingest()
     lake.build()
     for raw in ("raw", "concat(raw, '!')"):
@@ -124,10 +123,6 @@ def test_rows_that_no_line_accounts_for_fail_the_whole_test(lake: Lake) -> None:
             is_valid, _broker_timestamp, _offset
         from silver.heart_rate limit 1
     """)
-    test = "every_reading_is_accounted_for"
-    with pytest.raises(BuildError, match=test):
-        build(lake.settings, ["--select", test, "--vars", "whole_tests: true"])
-    last = read_status(lake.settings).last
-    assert last
-    found = Counter(str(row["problem"]) for row in lake.rows(last.rows[test]))
+    rows = failing_rows(lake, "every_reading_is_accounted_for", *WHOLE_TESTS)
+    found = Counter(str(row["problem"]) for row in rows)
     assert found == {"row of quarantine without a line": 2, "row of silver without a line": 1}
