@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from python_ingest.ingest import ingest
 from python_ingest.produce import World, produce
 from python_ingest.settings import PROJECT, Settings, spark_conf
-from python_ingest.spark import end_jvm, start_spark
+from python_ingest.spark import JAVA_OPTIONS, end_jvm, start_spark
 
 # Named in profiles.yml too.
 ARCHIVE = PROJECT / ".cache" / "spark.jsa"
@@ -35,8 +35,7 @@ def make_archive(archive: Path = ARCHIVE) -> None:
         produce(World(users=2, days=1, seed=0, files=1, readings=100), settings.landing)
         settings.export()
         conf = dict(spark_conf(settings.target))
-        options = "spark.driver.extraJavaOptions"
-        conf[options] = conf[options].replace(
+        conf[JAVA_OPTIONS] = conf[JAVA_OPTIONS].replace(
             f"-XX:SharedArchiveFile={archive.relative_to(PROJECT)}",
             f"-XX:ArchiveClassesAtExit={partial}",
         )

@@ -4,7 +4,7 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from python_ingest.backlog import is_little_to_build, is_little_to_land
 from python_ingest.errors import FitnessError
 from python_ingest.settings import PROJECT, Rhythm, Settings, duration, is_served, read_settings
 
@@ -184,7 +185,8 @@ def ingest(
     with plain_errors():
         settings = read_settings(landing, lakehouse, clean_after, archive)
         # So that builds can go on beside it.
-        spark = start(settings, with_metastore=False)
+        is_brief = not continuous and is_little_to_land(settings)
+        spark = start(settings, with_metastore=False, is_brief=is_brief)
         run_ingest(spark, settings, every=duration(interval) if continuous else None)
 
 
@@ -196,8 +198,9 @@ def build(context: typer.Context, lakehouse: Lakehouse = None) -> None:
     """
     with plain_errors():
         settings = read_settings(lakehouse=lakehouse)
+        load_dbt()
         if not is_served(settings.target):
-            start(settings)
+            start(settings, is_brief=is_brief_build(settings, context.args))
         run_build(settings, context.args)
 
 
@@ -226,9 +229,13 @@ def run(
         rhythm = Rhythm(*(duration(each) for each in (interval, shortest, longest, whole_tests)))
         if continuous and any(argument.startswith("--vars") for argument in context.args):
             raise ValueError("--vars cannot be given with --continuous: use dbt_project.yml.")
-        # dbt takes seconds to load, which it can do while the ingest waits for Spark.
-        Thread(target=import_module, args=["dbt.cli.main"], daemon=True).start()
-        spark = start(settings, with_metastore=not is_served(settings.target))
+        load_dbt()
+        is_brief = (
+            not continuous
+            and is_little_to_land(settings)
+            and is_brief_build(settings, context.args)
+        )
+        spark = start(settings, with_metastore=not is_served(settings.target), is_brief=is_brief)
         if continuous:
             run_both(spark, settings, rhythm, context.args)
         else:
@@ -329,12 +336,25 @@ def doctor(landing: Landing = None, lakehouse: Lakehouse = None) -> None:
         raise typer.Exit(1)
 
 
-def start(settings: Settings, *, with_metastore: bool = True) -> "SparkSession":
+def start(
+    settings: Settings, *, with_metastore: bool = True, is_brief: bool = False
+) -> "SparkSession":
     """Start this process's Spark."""
     from python_ingest.spark import start_spark
 
     with doing("Starting Spark"):
-        return start_spark(settings, with_metastore=with_metastore)
+        return start_spark(settings, with_metastore=with_metastore, is_brief=is_brief)
+
+
+def is_brief_build(settings: Settings, arguments: Sequence[str]) -> bool:
+    """Tell whether a build has little to do."""
+    reads_all = any(a in ("-f", "--full-refresh") or "whole_tests" in a for a in arguments)
+    return not reads_all and is_little_to_build(settings)
+
+
+def load_dbt() -> None:
+    """Have dbt load beside what follows: it takes seconds, as Spark does to start."""
+    Thread(target=import_module, args=["dbt.cli.main"], daemon=True).start()
 
 
 def run_ingest(spark: "SparkSession", settings: Settings, every: timedelta | None = None) -> None:

@@ -23,6 +23,9 @@ LOG = PROJECT / "logs" / "spark.log"
 SECONDS_TO_DIE = 60.0
 # Hadoop would give everybody the right to read, whatever the process's umask says.
 UMASK = "spark.hadoop.fs.permissions.umask-mode"
+JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+# Of the JVM's two compilers the quick one alone: the other pays in minutes only.
+QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
 JAVA_VERSIONS = (17, 21)
 JAVA_INSTALL = (
     "Install one: sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), "
@@ -47,12 +50,17 @@ def java_version() -> int:
 
 
 def start_spark(
-    settings: Settings, conf: Mapping[str, str] | None = None, *, with_metastore: bool = True
+    settings: Settings,
+    conf: Mapping[str, str] | None = None,
+    *,
+    with_metastore: bool = True,
+    is_brief: bool = False,
 ) -> SparkSession:
     """Start Spark, or give the session of this process if it has one.
 
     `conf` are Spark's settings, those of the target's profile unless given. The metastore admits
-    one process at a time: what needs no tables by name leaves it to others.
+    one process at a time: what needs no tables by name leaves it to others. `is_brief` is for work
+    of less than a minute, which is faster by it; longer work is slower.
 
     Raises JavaError without a usable Java, FitnessError when Spark does not start.
     """
@@ -68,7 +76,10 @@ def start_spark(
     builder = SparkSession.builder
     if with_metastore:
         builder = builder.enableHiveSupport()
-    for key, value in (conf or spark_conf(settings.target)).items():
+    chosen = dict(conf or spark_conf(settings.target))
+    if is_brief:
+        chosen[JAVA_OPTIONS] += f" {QUICK_COMPILER}"
+    for key, value in chosen.items():
         builder = builder.config(key, value)
     builder = builder.config(UMASK, umask_text())
     LOG.parent.mkdir(exist_ok=True)

@@ -1,27 +1,21 @@
 """What runs, how far behind each layer is, and what failed last; told from files, without Spark."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 
 from python_ingest import build_log, ingest_log
+from python_ingest.backlog import (
+    MOST_BATCHES,
+    Backlog,
+    backlog_of_bronze,
+    backlog_of_landing,
+    built_until,
+)
 from python_ingest.build_log import BuildFigures
-from python_ingest.file_list import waiting
 from python_ingest.ingest_log import BatchFigures
-from python_ingest.landing import CSV_HEADERS, MULTIPLEX
 from python_ingest.lock import holder
 from python_ingest.settings import Settings
-
-MOST_BATCHES = 10_000
-
-
-@dataclass(frozen=True)
-class Backlog:
-    """What a layer has yet to take: files or rows, and since when the oldest waits."""
-
-    count: int
-    since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -64,36 +58,6 @@ def read_status(settings: Settings) -> Status:
         silver=backlog_of_bronze(batches, built["silver"]),
         gold=backlog_of_bronze(batches, built["gold"]),
     )
-
-
-def built_until(builds: Sequence[BuildFigures]) -> dict[str, datetime]:
-    """Give, by layer, the instant before which all that had landed has been built into it."""
-    until = dict.fromkeys(("silver", "gold"), datetime.min.replace(tzinfo=UTC))
-    for build in builds:
-        if "silver" in build.layers:
-            until["silver"] = build.began
-        if "gold" in build.layers:  # It reads what silver had then.
-            until["gold"] = until["silver"]
-    return until
-
-
-def backlog_of_bronze(batches: Sequence[BatchFigures], until: datetime) -> Backlog:
-    """Give the rows that have landed since an instant."""
-    left = [batch for batch in batches if batch.rows and batch.landed_at >= until]
-    return Backlog(sum(b.total for b in left), min((b.landed_at for b in left), default=None))
-
-
-def backlog_of_landing(settings: Settings) -> Backlog:
-    """Give the files that have not landed."""
-    arrivals = []
-    for feed in (MULTIPLEX, *CSV_HEADERS):
-        folder = settings.landing / feed
-        if folder.exists():
-            # A file that is renamed into the folder changes its ctime, not its mtime.
-            arrivals += [
-                Path(path).stat().st_ctime for path in waiting(folder, settings.checkpoints / feed)
-            ]
-    return Backlog(len(arrivals), datetime.fromtimestamp(min(arrivals), UTC) if arrivals else None)
 
 
 def as_text(status: Status, now: datetime) -> list[str]:

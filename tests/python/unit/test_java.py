@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,21 @@ def test_a_missing_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(JavaError, match="No Java on the PATH"):
         java_version()
+
+
+def test_for_brief_work_java_compiles_with_its_quick_compiler_alone(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+from python_ingest.settings import Settings
+from python_ingest.spark import start_spark
+folder = Path({str(tmp_path)!r})
+spark = start_spark(
+    Settings(folder / "landing", folder / "lakehouse", "local"), with_metastore=False, is_brief=True
+)
+print(spark._jvm.java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments())
+"""
+    said = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert "-XX:TieredStopAtLevel=1" in said
+    assert "-XX:+UseSerialGC" in said

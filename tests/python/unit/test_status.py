@@ -1,69 +1,24 @@
 """What `fitness status` says, from the logs and the folders."""
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from python_ingest import build_log, ingest_log
+from python_ingest import build_log
 from python_ingest.build import WHOLE_TESTS
-from python_ingest.build_log import BuildFigures
 from python_ingest.cli import app
-from python_ingest.ingest_log import BatchFigures
 from python_ingest.lock import only_one
 from python_ingest.settings import Settings
 from python_ingest.status import as_text, read_status
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
+from tests.python.work_logs import START, land_batch, note_build
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(tmp_path / "landing", tmp_path / "lakehouse", "local")
-
-
-def land_batch(settings: Settings, minute: int, rows: int) -> None:
-    """Note a batch that had landed ten seconds after a minute."""
-    figures = BatchFigures(
-        stream="kafka_multiplex_bz",
-        batch=minute,
-        started_at=(START + timedelta(minutes=minute)).isoformat(),
-        seconds=10.0,
-        files=1,
-        rows={"heart_rate_bz": rows} if rows else {},
-        malformed=0,
-        unrouted=0,
-        newest_event_at=None,
-        lag_seconds=None,
-        new_fields=[],
-        left_out={},
-    )
-    ingest_log.add(settings.lakehouse, figures)
-
-
-def note_build(
-    settings: Settings,
-    minute: float,
-    layers: Sequence[str] = ("gold", "silver"),
-    arguments: Sequence[str] = (),
-    **failures: str,
-) -> None:
-    """Note a build that began at a minute; what fails in it are tests."""
-    build_log.add(
-        settings.lakehouse,
-        BuildFigures(
-            started_at=(START + timedelta(minutes=minute)).isoformat(),
-            seconds=5.0,
-            arguments=arguments,
-            layers=layers,
-            failures=failures,
-            rows={name: f"failures.{name}" for name in failures},
-            warnings=[],
-        ),
-    )
 
 
 def test_of_nothing_it_says_so(settings: Settings) -> None:

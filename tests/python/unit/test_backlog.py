@@ -1,0 +1,104 @@
+"""Whether a command has little to do, told from files: Java starts for it then."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from python_ingest import cli, spark
+from python_ingest.backlog import (
+    LITTLE,
+    LITTLE_TO_LAND,
+    is_little_to_build,
+    is_little_to_land,
+)
+from python_ingest.settings import Settings
+from tests.python.work_logs import land_batch, note_build
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("FITNESS_LANDING", str(tmp_path / "landing"))
+    monkeypatch.setenv("FITNESS_LAKEHOUSE", str(tmp_path / "lakehouse"))
+    return Settings(tmp_path / "landing", tmp_path / "lakehouse", "local")
+
+
+def land(settings: Settings, size: int) -> None:
+    folder = settings.landing / "kafka_multiplex_bz"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{size}.json").write_bytes(b"x" * size)
+
+
+def test_much_waits_if_its_files_are_large_together(settings: Settings) -> None:
+    assert is_little_to_land(settings)
+    land(settings, LITTLE_TO_LAND - 10)
+    assert is_little_to_land(settings)
+    land(settings, 11)
+    assert not is_little_to_land(settings)
+
+
+def test_how_much_waits_in_kafka_is_not_known(settings: Settings) -> None:
+    of_kafka = Settings(settings.landing, settings.lakehouse, "local", kafka="localhost:9092")
+    assert not is_little_to_land(of_kafka)
+
+
+def test_much_is_to_be_built_until_a_build_has_taken_it(settings: Settings) -> None:
+    assert is_little_to_build(settings)
+    land_batch(settings, 1, LITTLE)
+    assert is_little_to_build(settings)
+    land_batch(settings, 2, 1)
+    assert not is_little_to_build(settings)
+    note_build(settings, 3)
+    assert is_little_to_build(settings)
+    land_batch(settings, 4, LITTLE + 1)
+    assert not is_little_to_build(settings)
+
+
+def nothing(settings: Settings) -> None:
+    pass
+
+
+def large_file(settings: Settings) -> None:
+    land(settings, LITTLE_TO_LAND + 1)
+
+
+def large_batch(settings: Settings) -> None:
+    land_batch(settings, 1, LITTLE + 1)
+
+
+@pytest.mark.parametrize(
+    ("command", "before", "is_brief"),
+    [
+        (["ingest"], nothing, True),
+        (["ingest"], large_file, False),
+        (["ingest", "--continuous"], nothing, False),
+        (["build"], nothing, True),
+        (["build"], large_file, True),
+        (["build"], large_batch, False),
+        (["build", "--full-refresh"], nothing, False),
+        (["build", "-f"], nothing, False),
+        (["build", "--vars", "whole_tests: true"], nothing, False),
+        (["run"], nothing, True),
+        (["run"], large_file, False),
+        (["run"], large_batch, False),
+        (["run", "--continuous"], nothing, False),
+    ],
+)
+def test_a_command_with_little_to_do_starts_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    command: list[str],
+    before: Callable[[Settings], None],
+    is_brief: bool,
+) -> None:
+    before(settings)
+    started: list[Mapping[str, bool]] = []
+
+    def start(_: Settings, **options: bool) -> None:
+        started.append(options)
+        raise ValueError("started")
+
+    monkeypatch.setattr(spark, "start_spark", start)
+    assert "started" in CliRunner().invoke(cli.app, command).output
+    assert [options["is_brief"] for options in started] == [is_brief]
