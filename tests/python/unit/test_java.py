@@ -1,10 +1,13 @@
 """Without a Java that Spark runs on, all stops at once with the command that installs one."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pyspark
 import pytest
 
 from python_ingest.errors import JavaError
@@ -68,19 +71,45 @@ def test_a_missing_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         java_version()
 
 
-def test_for_brief_work_java_compiles_with_its_quick_compiler_alone(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Start Spark for brief work; give Java's arguments, and the jars beside Spark's own."""
+    folder = tmp_path_factory.mktemp("brief")
     code = f"""
+import json
 from pathlib import Path
 from python_ingest.settings import Settings
 from python_ingest.spark import start_spark
-folder = Path({str(tmp_path)!r})
+folder = Path({str(folder)!r})
 spark = start_spark(
     Settings(folder / "landing", folder / "lakehouse", "local"), with_metastore=False, is_brief=True
 )
-print(spark._jvm.java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments())
+java = spark._jvm.java.lang.management.ManagementFactory.getRuntimeMXBean()
+jars = spark._jsc.sc().listJars()
+print(json.dumps({{
+    "arguments": list(java.getInputArguments()),
+    "jars": [jars.apply(place) for place in range(jars.size())],
+}}))
 """
-    said = subprocess.run(  # noqa: S603 - our own code
+    process = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
-    assert "-XX:TieredStopAtLevel=1" in said
-    assert "-XX:+UseSerialGC" in said
+    )
+    found: dict[str, list[str]] = json.loads(process.stdout)
+    return found
+
+
+def test_for_brief_work_java_compiles_with_its_quick_compiler_alone(
+    brief: dict[str, list[str]],
+) -> None:
+    assert {"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"} <= set(brief["arguments"])
+
+
+def test_no_jar_is_fetched_that_spark_has(brief: dict[str, list[str]]) -> None:
+    def artifact(jar: str) -> str:
+        return re.sub(r"-[0-9][^/]*[.]jar$", "", jar)
+
+    of_spark = {artifact(jar.name) for jar in (Path(pyspark.__file__).parent / "jars").iterdir()}
+    # Named with their groups: org.slf4j_slf4j-api-2.0.17.jar.
+    fetched = {artifact(jar.rsplit("/", 1)[-1]).split("_", 1)[1] for jar in brief["jars"]}
+    assert "delta-storage" in fetched
+    assert not fetched & of_spark
