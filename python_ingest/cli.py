@@ -257,7 +257,7 @@ def show(
 
     with plain_errors():
         settings = read_settings(lakehouse=lakehouse)
-        show_tables(start_spark(settings), settings, console, tables, rows)
+        show_tables(start_spark(settings, is_brief=True), settings, console, tables, rows)
 
 
 @app.command()

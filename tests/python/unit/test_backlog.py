@@ -83,6 +83,7 @@ def large_batch(settings: Settings) -> None:
         (["run"], large_file, False),
         (["run"], large_batch, False),
         (["run", "--continuous"], nothing, False),
+        (["show"], large_batch, True),
     ],
 )
 def test_a_command_with_little_to_do_starts_for_it(
