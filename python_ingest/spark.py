@@ -36,17 +36,27 @@ JAVA_INSTALL = (
 
 def java_version() -> int:
     """Give the major version of the Java that Spark will use; raises JavaError if it cannot run."""
+    java = java_path()
+    found = re.search(r'version "(?:1\.)?(\d+)', java_build(java))
+    version = int(found[1]) if found else 0
+    if version not in JAVA_VERSIONS:
+        raise JavaError(f"{java} is Java {version}, and Spark needs Java 17 or 21. {JAVA_INSTALL}")
+    return version
+
+
+def java_path() -> str:
+    """Give the Java that Spark will use; raises JavaError if there is none."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if java is None or not Path(java).exists():
         where = f"at JAVA_HOME={home}" if home else "on the PATH"
         raise JavaError(f"No Java {where}, and Spark needs Java 17 or 21. {JAVA_INSTALL}")
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
-    found = re.search(r'version "(?:1\.)?(\d+)', said)
-    version = int(found[1]) if found else 0
-    if version not in JAVA_VERSIONS:
-        raise JavaError(f"{java} is Java {version}, and Spark needs Java 17 or 21. {JAVA_INSTALL}")
-    return version
+    return java
+
+
+def java_build(java: str) -> str:
+    """Give what a Java says of its version and build."""
+    return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
 
 
 def start_spark(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyspark
 import pytest
 
+from python_ingest import class_archive
 from python_ingest.errors import JavaError
 from python_ingest.settings import PROJECT
 from python_ingest.spark import java_version
@@ -69,6 +70,28 @@ def test_a_missing_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(JavaError, match="No Java on the PATH"):
         java_version()
+
+
+def test_an_archive_of_classes_is_made_anew_for_another_java_or_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake_java(tmp_path, "17.0.15")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    archive = tmp_path / "spark.jsa"
+    assert not class_archive.is_current(archive)
+    archive.touch()
+    assert not class_archive.is_current(archive)
+    class_archive.label_of(archive).write_text(class_archive.made_for())
+    assert class_archive.is_current(archive)
+    fake_java(tmp_path, "17.0.16")
+    assert not class_archive.is_current(archive)
+    fake_java(tmp_path, "17.0.15")
+    assert class_archive.is_current(archive)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (moved / "uv.lock").write_bytes((PROJECT / "uv.lock").read_bytes())
+    monkeypatch.setattr(class_archive, "PROJECT", moved)
+    assert not class_archive.is_current(archive)
 
 
 @pytest.fixture(scope="module")
