@@ -184,8 +184,8 @@ def ingest(
     """Land new files in the bronze tables."""
     with plain_errors():
         settings = read_settings(landing, lakehouse, clean_after, archive)
-        # So that builds can go on beside it.
         is_brief = not continuous and is_little_to_land(settings)
+        # Without a metastore, so that builds can go on beside it.
         spark = start(settings, with_metastore=False, is_brief=is_brief)
         run_ingest(spark, settings, every=duration(interval) if continuous else None)
 
