@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
 
-from python_ingest.build import EVERYDAY, build
+from python_ingest.build import build
+from python_ingest.dbt_arguments import EVERYDAY
 from python_ingest.settings import Settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import Any
 from benchmarks.build_costs import counted_build
 from benchmarks.growing_gym import GrowingGym
 from benchmarks.timing import timed
-from python_ingest.build import EVERYDAY, build
+from python_ingest.build import build
+from python_ingest.dbt_arguments import EVERYDAY
 from python_ingest.ingest import ingest
 from python_ingest.settings import Settings
 from python_ingest.spark import start_spark

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from benchmarks.ingest import start
 from benchmarks.timing import timed
-from python_ingest.build import EVERYDAY, build
+from python_ingest.build import build
+from python_ingest.dbt_arguments import EVERYDAY
 from python_ingest.errors import FitnessError
 from python_ingest.produce import World, produce
 from python_ingest.settings import Settings

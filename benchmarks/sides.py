@@ -76,7 +76,8 @@ def side(name: str, landing: Path, folder: Path) -> Iterator[Side]:
 
 def own(landing: Path, folder: Path) -> Callable[[], Answer]:
     """Give the project itself: ingest, and an everyday build with all its tests."""
-    from python_ingest.build import EVERYDAY, build
+    from python_ingest.build import build
+    from python_ingest.dbt_arguments import EVERYDAY
 
     return ingested(landing, folder, lambda settings, note: build(settings, EVERYDAY, listen=note))
 

@@ -4,7 +4,8 @@ The dbt project in stock_merge/ has the same models, seeds and generic tests; it
 it gets wrong: late rows are lost, and nothing is ever deleted.
 """
 
-from python_ingest.build import EVERYDAY, build
+from python_ingest.build import build
+from python_ingest.dbt_arguments import EVERYDAY
 from python_ingest.settings import PROJECT, Settings
 
 STOCK_MERGE = PROJECT / "benchmarks" / "stock_merge"

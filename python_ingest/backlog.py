@@ -16,6 +16,7 @@ from python_ingest.settings import Settings
 MOST_BATCHES = 10_000
 LITTLE = 10_000  # rows
 LITTLE_TO_LAND = 2_000_000  # bytes, of about as many rows
+RECENT = 1_000  # entries of a log, enough for a guess
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def is_little_to_build(settings: Settings) -> bool:
 
     A model whose code has changed is built wholly, which is not known here.
     """
-    batches = ingest_log.newest(settings.lakehouse, MOST_BATCHES)
-    until = built_until(build_log.newest(settings.lakehouse, build_log.MANY))["gold"]
-    return backlog_of_bronze(batches, until).count <= LITTLE
+    batches = ingest_log.newest(settings.lakehouse, RECENT)
+    until = built_until(build_log.newest(settings.lakehouse, RECENT))["gold"]
+    is_all = len(batches) < RECENT or batches[0].landed_at < until
+    return is_all and backlog_of_bronze(batches, until).count <= LITTLE

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from python_ingest import build_log
 from python_ingest.build_log import BuildFigures
+from python_ingest.dbt_arguments import where_it_builds
 from python_ingest.errors import BuildError
 from python_ingest.lock import writing
 from python_ingest.settings import PROJECT, Settings
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
 
 LOG = PROJECT / "logs" / "dbt.log"
-# Unit tests try the models' code on made-up rows: that is for whoever changes a model.
-EVERYDAY = ("--exclude-resource-type", "unit_test")
-# Options of dbt that say where it builds, and from what.
-PLACES = ("--target", "-t", "--vars", "--defer", "--state", "--defer-state", "--favor-state")
-WHOLE_TESTS = ("--vars", "whole_tests: true")
 
 
 def build(
@@ -138,13 +134,3 @@ def store_failures(tests: Iterable[str], arguments: Sequence[str]) -> dict[str, 
     command = ["--log-level", "none", "test", "--store-failures", *own, "--select", *tests]
     results = results_of(dbtRunner().invoke(command))
     return {r.node.name: f"{r.node.schema}.{r.node.alias}" for r in results if r.status == "fail"}
-
-
-def where_it_builds(arguments: Sequence[str]) -> Iterator[str]:
-    """Give those of dbt's arguments that say from what and into what it builds."""
-    is_kept = False
-    for argument in arguments:
-        if argument.startswith("-"):
-            is_kept = argument.split("=")[0] in PLACES
-        if is_kept:
-            yield argument

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from python_ingest.dbt_arguments import asks_whole_tests
 from python_ingest.monthly_log import MonthlyLog
 from python_ingest.settings import developer_prefix
 
@@ -36,9 +37,8 @@ class BuildFigures:
     @property
     def has_whole_tests(self) -> bool:
         """Whether its tests looked at whole tables: at some that failed, or at all."""
-        is_asked = any("whole_tests: true" in argument for argument in self.arguments)
         has_all = {"silver", "gold"} <= set(self.layers) and "test" not in self.arguments
-        return is_asked and bool(self.failures or has_all)
+        return asks_whole_tests(self.arguments) and bool(self.failures or has_all)
 
     def __str__(self) -> str:
         outcome = f"failed in {', '.join(self.failures)}" if self.failures else "all well"

@@ -20,6 +20,7 @@ from rich.logging import RichHandler
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from python_ingest.backlog import is_little_to_build, is_little_to_land
+from python_ingest.dbt_arguments import EVERYDAY, asks_whole_tests, with_whole_tests
 from python_ingest.errors import FitnessError
 from python_ingest.settings import PROJECT, Rhythm, Settings, duration, is_served, read_settings
 
@@ -348,7 +349,7 @@ def start(
 
 def is_brief_build(settings: Settings, arguments: Sequence[str]) -> bool:
     """Tell whether a build has little to do."""
-    reads_all = any(a in ("-f", "--full-refresh") or "whole_tests" in a for a in arguments)
+    reads_all = asks_whole_tests(arguments) or not {"-f", "--full-refresh"}.isdisjoint(arguments)
     return not reads_all and is_little_to_build(settings)
 
 
@@ -378,12 +379,11 @@ def run_both(
     spark: "SparkSession", settings: Settings, rhythm: Rhythm, arguments: list[str]
 ) -> None:
     """Land and build what comes until stopped, saying what landed and how the builds went."""
-    from python_ingest.build import WHOLE_TESTS
     from python_ingest.continuous import are_whole_tests_due, run_continuously
 
     def build_next() -> None:
-        whole = WHOLE_TESTS if are_whole_tests_due(settings, rhythm) else ()
-        run_build(settings, [*arguments, *whole])
+        is_due = are_whole_tests_due(settings, rhythm)
+        run_build(settings, with_whole_tests(arguments) if is_due else arguments)
 
     stop = stop_on_signals()
     console.print("Landing and building what comes, until stopped.")
@@ -397,7 +397,7 @@ def on_batch(tell: Callable[[str], None]) -> Callable[["BatchFigures"], None]:
 
 def run_build(settings: Settings, arguments: list[str]) -> None:
     """Build and test, saying how it went."""
-    from python_ingest.build import EVERYDAY, build
+    from python_ingest.build import build
 
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

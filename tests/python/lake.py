@@ -15,7 +15,8 @@ from random import Random
 from pyspark.sql import SparkSession
 
 from benchmarks.lakehouse import empty_lakehouse, forget_logs
-from python_ingest.build import EVERYDAY, build
+from python_ingest.build import build
+from python_ingest.dbt_arguments import EVERYDAY
 from python_ingest.ingest import ingest
 from python_ingest.produce import World as Gym
 from python_ingest.produce import produce

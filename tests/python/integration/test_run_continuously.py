@@ -14,9 +14,9 @@ import pytest
 
 from benchmarks.process_memory import children
 from python_ingest import build_log
-from python_ingest.build import WHOLE_TESTS
 from python_ingest.build_log import BuildFigures
 from python_ingest.continuous import are_whole_tests_due, run_continuously
+from python_ingest.dbt_arguments import with_whole_tests
 from python_ingest.errors import BuildError
 from python_ingest.produce import World, produce
 from python_ingest.settings import Rhythm, Settings
@@ -84,16 +84,16 @@ def test_an_ingest_that_cannot_go_on_ends_the_run(
 @pytest.mark.parametrize(
     ("days_ago", "arguments", "failures", "are_due"),
     [
-        (0.5, WHOLE_TESTS, {}, False),
-        (1.5, WHOLE_TESTS, {}, True),
-        (0.5, WHOLE_TESTS, {"unique_users": "Got 2 results"}, True),
-        (0.02, WHOLE_TESTS, {"unique_users": "Got 2 results"}, False),
-        (0.5, (), {}, True),
+        (0.5, with_whole_tests([]), {}, False),
+        (1.5, with_whole_tests([]), {}, True),
+        (0.5, with_whole_tests([]), {"unique_users": "Got 2 results"}, True),
+        (0.02, with_whole_tests([]), {"unique_users": "Got 2 results"}, False),
+        (0.5, [], {}, True),
     ],
 )
 def test_whole_tests_are_due_a_day_after_the_last_and_sooner_if_one_failed(
     days_ago: float,
-    arguments: tuple[str, ...],
+    arguments: list[str],
     failures: dict[str, str],
     are_due: bool,
     tmp_path: Path,

@@ -6,7 +6,8 @@ from random import Random
 
 import pytest
 
-from python_ingest.build import WHOLE_TESTS, build
+from python_ingest.build import build
+from python_ingest.dbt_arguments import with_whole_tests
 from python_ingest.errors import BuildError
 from python_ingest.status import read_status
 from tests.python.lake import Lake, differences
@@ -102,7 +103,7 @@ def test_a_lost_row_fails_the_test_that_accounts_for_its_feed(lake: Lake) -> Non
     for test, rows in LOSSES.items():
         lake.spark.sql(f"delete from silver.{rows}")
         assert failing_rows(lake, test)
-    assert failing_rows(lake, test, *WHOLE_TESTS)
+    assert failing_rows(lake, test, *with_whole_tests([]))
 
 
 def test_rows_that_no_line_accounts_for_fail_the_whole_test(lake: Lake) -> None:
@@ -123,6 +124,6 @@ def test_rows_that_no_line_accounts_for_fail_the_whole_test(lake: Lake) -> None:
             is_valid, _broker_timestamp, _offset
         from silver.heart_rate limit 1
     """)
-    rows = failing_rows(lake, "every_reading_is_accounted_for", *WHOLE_TESTS)
+    rows = failing_rows(lake, "every_reading_is_accounted_for", *with_whole_tests([]))
     found = Counter(str(row["problem"]) for row in rows)
     assert found == {"row of quarantine without a line": 2, "row of silver without a line": 1}

@@ -10,6 +10,7 @@ from python_ingest import cli, spark
 from python_ingest.backlog import (
     LITTLE,
     LITTLE_TO_LAND,
+    RECENT,
     is_little_to_build,
     is_little_to_land,
 )
@@ -55,6 +56,15 @@ def test_much_is_to_be_built_until_a_build_has_taken_it(settings: Settings) -> N
     assert not is_little_to_build(settings)
 
 
+def test_much_may_be_to_build_where_the_log_is_not_looked_at(settings: Settings) -> None:
+    note_build(settings, 0)
+    for minute in range(1, RECENT):
+        land_batch(settings, minute, 1)
+    assert is_little_to_build(settings)
+    land_batch(settings, RECENT, 1)
+    assert not is_little_to_build(settings)
+
+
 def nothing(settings: Settings) -> None:
     pass
 
@@ -78,7 +88,7 @@ def large_batch(settings: Settings) -> None:
         (["build"], large_batch, False),
         (["build", "--full-refresh"], nothing, False),
         (["build", "-f"], nothing, False),
-        (["build", "--vars", "whole_tests: true"], nothing, False),
+        (["build", "--vars", '{"whole_tests": true}'], nothing, False),
         (["run"], nothing, True),
         (["run"], large_file, False),
         (["run"], large_batch, False),

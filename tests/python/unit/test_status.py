@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from python_ingest import build_log
-from python_ingest.build import WHOLE_TESTS
 from python_ingest.cli import app
+from python_ingest.dbt_arguments import with_whole_tests
 from python_ingest.lock import only_one
 from python_ingest.settings import Settings
 from python_ingest.status import as_text, read_status
@@ -55,13 +55,13 @@ def test_gold_is_behind_by_what_landed_since_the_last_build_of_all_its_models(
 
 
 def test_a_test_of_whole_tables_that_failed_is_said_until_one_passes(settings: Settings) -> None:
-    note_build(settings, 1, arguments=WHOLE_TESTS, unique_users="Got 2 results")
+    note_build(settings, 1, arguments=with_whole_tests([]), unique_users="Got 2 results")
     note_build(settings, 2)
     assert "failed   unique_users: Got 2 results" in as_text(read_status(settings), START)
     for layers in ((), ("silver",)):
-        note_build(settings, 3, layers, WHOLE_TESTS)
+        note_build(settings, 3, layers, with_whole_tests([]))
         assert read_status(settings).failed
-    note_build(settings, 4, arguments=WHOLE_TESTS)
+    note_build(settings, 4, arguments=with_whole_tests([]))
     assert read_status(settings).failed == []
 
 
