@@ -37,8 +37,11 @@ JAVA_INSTALL = (
 def java_version() -> int:
     """Give the major version of the Java that Spark will use; raises JavaError if it cannot run."""
     java = java_path()
-    found = re.search(r'version "(?:1\.)?(\d+)', java_build(java))
-    version = int(found[1]) if found else 0
+    said = java_build(java)
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    if not found:
+        raise JavaError(f"{java} does not run: {said.strip() or 'it says nothing'}")
+    version = int(found[1])
     if version not in JAVA_VERSIONS:
         raise JavaError(f"{java} is Java {version}, and Spark needs Java 17 or 21. {JAVA_INSTALL}")
     return version

@@ -38,3 +38,20 @@
     {% set input = read.inputs.get(input_name(relation)) %}
     {% do return(read.mode == 'changes' and input is not none and input.is_changed) %}
 {% endmacro %}
+
+
+{# Whether rows of `relation` were deleted since this model last read it: false lets it leave out work for them. #}
+{% macro has_deletes(relation) %}
+    {% do return(has_changes(relation) and deletes_since(relation, model_read().inputs[input_name(relation)].from)) %}
+{% endmacro %}
+
+
+{#
+  A table at its version of the beginning of this run, for a model that reads its own: what is kept of
+  that would be planned and computed anew once the model has written it. Elsewhere builds may overlap,
+  and a MERGE must see what another has written.
+#}
+{% macro as_it_was(relation) -%}
+    {{ relation }}
+    {%- if is_building() and model_read().mode == 'changes' and nodes_share_session() %} version as of {{ commits(relation)[0].version }}{% endif -%}
+{%- endmacro %}

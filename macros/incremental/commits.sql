@@ -22,6 +22,12 @@
 {% endmacro %}
 
 
+{# Whether a commit of a table after version `from` may have deleted rows. #}
+{% macro deletes_since(relation, from) %}
+    {% do return(commits(relation, from) | selectattr('version', 'gt', from) | selectattr('deletes') | list | length > 0) %}
+{% endmacro %}
+
+
 {#
   Look at the model's table again, which has just been written: its readers start at once, and would
   each ask. All of its log that is known is read anew, for the table may be another one of its name.

@@ -30,7 +30,8 @@
     {% if nodes_share_session() %}
         {# The last first: a batch is a query of the slices before it. #}
         {% for view in run_state().kept | reverse %}
-            {% do run_query('drop view ' ~ view) %}
+            {# A query that is wrong has left none. #}
+            {% do run_query('drop view if exists ' ~ view) %}
         {% endfor %}
     {% endif %}
 {% endmacro %}

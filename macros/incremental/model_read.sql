@@ -27,7 +27,7 @@
     {% set read = {'model': name, 'mode': 'changes' if is_made() else 'full', 'inputs': {}, 'logic': logic} %}
     {% set reasons = [] %}
     {% set watched = watched_inputs() %}
-    {% if model.resource_type == 'test' and not (watched and are_delta_tables(watched.values())) %}
+    {% if model.resource_type in ('test', 'snapshot') and not can_follow(watched) %}
         {% do read.update({'mode': 'full'}) %}
         {% set watched = {} %}
     {% endif %}
@@ -48,7 +48,7 @@
             {% if reason %}{% do reasons.append(reason) %}{% endif %}
         {% endif %}
     {% endfor %}
-    {% if not read.inputs and model.resource_type != 'test' %}
+    {% if not read.inputs and model.resource_type == 'model' %}
         {# Made of nothing but its code: watched under a name of its own. #}
         {% do read.inputs.update({'code': {'from': 0, 'to': 0, 'committed_at': '', 'is_changed': false}}) %}
         {% if read.mode == 'changes' and marks.get('code', {}).get('logic') != logic %}
@@ -80,8 +80,7 @@
   `dimensions: {model: key column}`.
 #}
 {% macro has_lost_keys(relation, key, from) %}
-    {% set news = commits(relation, from) | selectattr('version', 'gt', from) %}
-    {% if not news | selectattr('deletes') | list %}
+    {% if not deletes_since(relation, from) %}
         {% do return(false) %}
     {% endif %}
     {% set query = 'select 1 from ' ~ change_feed(relation, from, commits(relation)[0].version)
@@ -137,6 +136,17 @@
     {% set at = modules.datetime.datetime.fromisoformat(committed_at) %}
     {% set now = modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) %}
     {% do return(now - at > modules.datetime.timedelta(days=7) - modules.datetime.timedelta(hours=12)) %}
+{% endmacro %}
+
+
+{#
+  Whether a test or a snapshot can be left out when none of `watched` has news: they are all that it
+  reads, also through ephemeral models, and tables.
+#}
+{% macro can_follow(watched) %}
+    {% set names = watched | map('replace', developer_prefix(), '') | list %}
+    {% set others = tables_read(model) | map('replace', developer_prefix(), '') | reject('in', names) | list %}
+    {% do return(watched and not others and are_delta_tables(watched.values())) %}
 {% endmacro %}
 
 

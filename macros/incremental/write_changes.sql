@@ -11,18 +11,20 @@
 {% macro write_changes() %}
     {% set read = model_read() %}
     {% set columns = column_names_of(this) %}
-    {% set batch = keep_for_run(this.identifier ~ '__batch', compiled_code) %}
+    {% set batch = '(\n' ~ compiled_code ~ '\n)' %}
     {% set pruned = 'true' %}
     {% set prune_by = model_setting('prune_by') %}
     {% if prune_by %}
+        {% set batch = keep_for_run(this.identifier ~ '__batch', compiled_code) %}
         {% set pruned = on_dates('target.' ~ prune_by, dates_of('select distinct ' ~ prune_by ~ ' from ' ~ batch)) %}
     {% endif %}
-    {# Not kept: Spark would compute it anew after the write, since it reads the table. #}
-    {% set compared = compare_sql(this, batch, columns, pruned, read.get('touched')) %}
+    {% set compared = keep_for_run(
+        this.identifier ~ '__compared', compare_sql(as_it_was(this), batch, columns, pruned, read.get('touched'))
+    ) %}
     {% set tests = row_tests() %}
     {% set found = run_query(count_sql(compared, tests)).rows[0] %}
     {% call statement('main') %}
-        {{ write_sql(this, columns, batch, compared, pruned, found) }}
+        {{ write_sql(this, columns, compared, pruned, found) }}
     {% endcall %}
     {% if found['inserts'] or found['others'] %}
         {% do note_version() %}
@@ -35,31 +37,28 @@
 {% macro count_sql(compared, tests) -%}
     select
         count_if(_write = 'insert') as inserts,
-        count_if(_write in ('update', 'delete')) as others,
-        count(_is_in_batch) as batch{{ ',' if tests }}
+        count_if(_write in ('update', 'delete')) as others{{ ',' if tests }}
         {{ count_failing(tests, '_is_in_batch') }}
-    from ({{ with_failing(compared, tests) }})
+    from ({{ with_failing('select * from ' ~ compared, tests) }})
 {%- endmacro %}
 
 
-{# The statement that writes: `found` counts the rows to insert, those to update or delete, and those of the batch. #}
-{% macro write_sql(target, columns, batch, compared, pruned, found) -%}
+{# The statement that writes: `found` counts the rows to insert, and those to update or delete. #}
+{% macro write_sql(target, columns, compared, pruned, found) -%}
     {%- if not found['inserts'] and not found['others'] -%}
     select 'nothing changed' as result
     {%- elif found['others'] or builds_may_overlap() -%}
+    {#- Without the rows that stay: MERGE rewrites each file in which it finds one. -#}
     merge into {{ target }} as target
-    using ({{ compared }}) as source
+    using (select * from {{ compared }} where _write is not null) as source
     on {{ same_key() }} and {{ pruned }}
     when matched and source._write = 'delete' then delete
     when matched and source._write = 'update' then update set {{ assignments(columns) }}
     when not matched then insert ({{ columns | join(', ') }}) values (source.{{ columns | join(', source.') }})
     {%- else -%}
     insert into {{ target }} ({{ columns | join(', ') }})
-    select {{ columns | join(', ') }} from
-        {%- if found['inserts'] == found['batch'] %} {{ batch }}
-        {%- else %} ({{ compared }}) where _write = 'insert'
-        {%- endif %}
-    {%- endif %}
+    select {{ columns | join(', ') }} from {{ compared }} where _write = 'insert'
+    {%- endif -%}
 {%- endmacro %}
 
 

@@ -40,7 +40,7 @@ lines as (
         {{ fields }} as fields,
         _raw as raw
     from {{ bronze if reads_all else changes(bronze) }}
-    {%- if has_changes(ref('quarantine')) %}
+    {%- if has_deletes(ref('quarantine')) %}
     union all
     select
         row_id,

@@ -1,14 +1,19 @@
-{# For tests: the rows that only one of two queries has, each as often as it has it more. #}
-{% macro differing_rows(one, other) -%}
-(
-    select * from {{ one }}
-    except all
-    select * from {{ other }}
+{# For tests: the rows that one of two queries has more often, and how much more the first has them, `_surplus`. #}
+{% macro differing_rows(one, other, columns) -%}
+select
+    {{ columns }},
+    sum(_side) as _surplus
+from (
+    select
+        *,
+        1 as _side
+    from {{ one }}
+    union all
+    select
+        *,
+        -1 as _side
+    from {{ other }}
 )
-union all
-(
-    select * from {{ other }}
-    except all
-    select * from {{ one }}
-)
+group by {{ columns }}
+having sum(_side) != 0
 {%- endmacro %}

@@ -92,7 +92,7 @@
         select {{ column_names(columns) }}
         from {{ changes(source('bronze', feed)) }}
         where ({{ refusal(feed) }}) is null
-        {%- if has_changes(ref('quarantine')) %}
+        {%- if has_deletes(ref('quarantine')) %}
         union all
         select row.*
         from (

@@ -31,7 +31,7 @@ arrived as (
         visit.gym,
         visit.login,
         visit.logout
-    from {{ this }} as visit
+    from {{ as_it_was(this) }} as visit
     inner join {{ reassigned.view }} as span
         on visit.mac_address = span.mac_address
         and visit.login >= span.from_time

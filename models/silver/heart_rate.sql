@@ -35,7 +35,7 @@ arrived as (
         reading.heartrate,
         reading._broker_timestamp,
         reading._offset
-    from {{ this }} as reading
+    from {{ as_it_was(this) }} as reading
     inner join {{ reassigned.view }} as span
         on reading.device_id = span.device_id
         and reading.event_time >= span.from_time

@@ -17,7 +17,7 @@
 {%- set held = [] %}
 {%- for reason, (dimension, key) in pending.items() %}
     {%- do held.append((dimension,
-        "select row_id from " ~ this ~ " where reason = '" ~ reason ~ "' and _waits_for in ("
+        "select row_id from " ~ as_it_was(this) ~ " where reason = '" ~ reason ~ "' and _waits_for in ("
         ~ "select cast(" ~ key ~ " as string) from " ~ changes(dimension) ~ ")")) %}
 {%- endfor %}
 {%- set touched = touched_slices(['row_id'], held) %}
@@ -164,7 +164,7 @@ refused as (
         _waits_for,
         _source_file,
         _first_seen_at
-    from {{ this }}
+    from {{ as_it_was(this) }}
     where {{ in_slices(touched) }} and not (
         {%- for reason, (dimension, key) in pending.items() %}
         {{ 'or ' if not loop.first }}(

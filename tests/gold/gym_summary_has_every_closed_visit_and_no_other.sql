@@ -16,4 +16,4 @@ summarised as (
     where {{ in_slices(touched) }}
 )
 
-{{ differing_rows('visits', 'summarised') }}
+{{ differing_rows('visits', 'summarised', key) }}

@@ -23,6 +23,8 @@ models:
   +tblproperties: {{delta.enableChangeDataFeed: "true"}}
 seeds:
   +file_format: delta
+snapshots:
+  +file_format: delta
 on-run-start: ["{{{{ create_watermarks() }}}}"]
 on-run-end: ["{{{{ record_watermarks() }}}}", "{{{{ release_kept() }}}}"]
 """
@@ -41,6 +43,11 @@ class SmallProject:
     def model(self, name: str, sql: str) -> None:
         """Write a model."""
         (self.folder / "models" / f"{name}.sql").write_text(dedent(sql))
+
+    def snapshot(self, name: str, text: str) -> None:
+        """Write a .yml with snapshots."""
+        (self.folder / "snapshots").mkdir(exist_ok=True)
+        (self.folder / "snapshots" / f"{name}.yml").write_text(text)
 
     def test(self, name: str, text: str) -> None:
         """Write a test, or a .yml with tests."""

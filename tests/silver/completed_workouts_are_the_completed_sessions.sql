@@ -17,4 +17,4 @@ completed_sessions as (
     where state = 'completed' and {{ in_slices(touched) }}
 )
 
-{{ differing_rows('workouts', 'completed_sessions') }}
+{{ differing_rows('workouts', 'completed_sessions', columns) }}

@@ -18,4 +18,4 @@ current_versions as (
     where is_current and {{ in_slices(touched) }}
 )
 
-{{ differing_rows('profiles', 'current_versions') }}
+{{ differing_rows('profiles', 'current_versions', columns) }}

@@ -25,6 +25,79 @@ def test_only_touched_slices_are_made_again(project: SmallProject) -> None:
     assert project.rows("select shop, built_by from silver.shops") == [("b", after["b"][1])]
 
 
+def test_a_file_in_which_no_row_differs_stays_as_it_is(project: SmallProject) -> None:
+    """Also where a slice of its own is made again and comes out the same."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS.replace(", '{{ invocation_id }}' as built_by", ""))
+    project.build()
+    project.rows("insert into silver.sales values (4, 'c', 5)")
+    project.build("--select", "shops")
+    file = "select distinct _metadata.file_path from silver.shops where shop in ('a', 'b')"
+    before = project.rows(file)
+    project.rows("update silver.sales set id = 5 where id = 1")
+    project.rows("update silver.sales set amount = 6 where shop = 'c'")
+    project.build("--select", "shops")
+    assert project.rows("select * from silver.shops order by shop") == [
+        ("a", 30),
+        ("b", 30),
+        ("c", 6),
+    ]
+    assert project.rows(file) == before
+
+
+def test_a_test_of_an_ephemeral_model_runs_whenever_the_table_under_it_may_have_news(
+    project: SmallProject,
+) -> None:
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    large = "select * from {{ ref('sales') }} where amount > 40"
+    project.model("large", "{{ config(materialized='ephemeral') }}" + large)
+    text = "select * from {{ ref('large') }} where shop in (select shop from {{ ref('shops') }})"
+    project.test("none_is_large.sql", text)
+    assert project.build()["none_is_large"].startswith("pass")
+    project.rows("insert into silver.sales values (4, 'b', 50)")
+    assert project.build("--select", "none_is_large")["none_is_large"].startswith("fail")
+
+
+def test_a_model_that_fails_is_all_that_a_run_tells_of(project: SmallProject) -> None:
+    """Not also of what could not be kept for it."""
+    project.model("sales", SALES)
+    wrong = "{{ 'nowhere' if has_changes(ref('sales')) else 'shop' }}"
+    project.model("shops", SHOPS.replace("select shop, sum", f"select {wrong} as shop, sum"))
+    project.build()
+    project.rows("insert into silver.sales values (4, 'c', 5)")
+    result = project.dbt("build")
+    assert result.exception is None
+    told = {r.node.name: str(r.message) for r in result.result.results if r.status == "error"}  # type: ignore[union-attr]
+    assert [*told] == ["shops"]
+    assert "nowhere" in told["shops"]
+
+
+GROWING = """
+    {{ config(unique_key=['id']) }}
+    {%- set touched = touched_slices(['id'], [
+        (ref('sales'), 'select id from ' ~ changes(ref('sales'))),
+    ]) %}
+    select id, amount from {{ ref('sales') }} where {{ in_slices(touched) }}
+    {%- if has_changes(ref('sales')) %}
+    union all
+    select -id, amount + 1 from {{ as_it_was(this) }} where id in (1, 2)
+    {%- endif %}
+"""
+
+
+def test_a_model_reads_its_own_table_as_it_was_before_the_run(project: SmallProject) -> None:
+    project.model("sales", SALES)
+    project.model("grown", GROWING)
+    project.build()
+    project.rows("update silver.sales set amount = 11 where id = 1")
+    project.build("--select", "grown")
+    expected = [(-2, 21), (-1, 11), (1, 11), (2, 20), (3, 30)]
+    assert project.rows("select * from silver.grown order by id") == expected
+    [own] = [text for text in project.statements if "cache lazy table grown__compared" in text]
+    assert own.count("grown version as of 0") == own.count("silver.grown") == 2
+
+
 def test_a_test_runs_until_it_has_passed_and_then_when_its_tables_change(
     project: SmallProject,
 ) -> None:

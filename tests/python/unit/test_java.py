@@ -72,6 +72,19 @@ def test_a_missing_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         java_version()
 
 
+def test_what_a_java_that_does_not_run_says_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As one does with a wrong JDK_JAVA_OPTIONS."""
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'Unrecognized option: -Xmy' >&2\nexit 1\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(JavaError, match=r"java does not run: Unrecognized option: -Xmy"):
+        java_version()
+
+
 def test_an_archive_of_classes_is_made_anew_for_another_java_or_place(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

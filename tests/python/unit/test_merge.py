@@ -7,18 +7,16 @@ import pytest
 from python_ingest.settings import PROJECT
 
 MERGE = (
-    "merge into t as target using (c) as source on source.id <=> target.id and p "
+    "merge into t as target using (select * from c where _write is not null) as source "
+    "on source.id <=> target.id and p "
     "when matched and source._write = 'delete' then delete "
     "when matched and source._write = 'update' then update set "
     "id = source.id, value = source.value "
     "when not matched then insert (id, value) values (source.id, source.value)"
 )
 APPENDS = {
-    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 1, 'others': 0, 'batch': 1})": (
-        "insert into t (id, value) select id, value from b"
-    ),
-    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 1, 'others': 0, 'batch': 2})": (
-        "insert into t (id, value) select id, value from (c) where _write = 'insert'"
+    "write_sql('t', ['id', 'value'], 'c', 'p', {'inserts': 1, 'others': 0})": (
+        "insert into t (id, value) select id, value from c where _write = 'insert'"
     ),
 }
 STATEMENTS = {
@@ -30,8 +28,8 @@ STATEMENTS = {
         "values (source.id, source.value, source._seen_at) "
         "when not matched by source then delete"
     ),
-    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 0, 'others': 1})": MERGE,
-    "write_sql('t', ['id', 'value'], 'b', 'c', 'p', {'inserts': 0, 'others': 0})": (
+    "write_sql('t', ['id', 'value'], 'c', 'p', {'inserts': 0, 'others': 1})": MERGE,
+    "write_sql('t', ['id', 'value'], 'c', 'p', {'inserts': 0, 'others': 0})": (
         "select 'nothing changed' as result"
     ),
     "compare_sql('t', 'b', ['id', 'value'], 'p', {'columns': ['id'], 'filter': 'literals', "

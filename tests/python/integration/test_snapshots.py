@@ -1,0 +1,64 @@
+"""Snapshots follow the changes of their table."""
+
+import pytest
+
+from tests.python.small_project import SALES, SmallProject
+
+SNAPSHOT = """
+version: 2
+snapshots:
+  - name: sales_snapshot
+    relation: ref('sales')
+    config: {unique_key: id, strategy: check, check_cols: all, hard_deletes: invalidate}
+"""
+MANY = 1_500  # keys, more than a statement names
+OPEN = "select id, shop, amount from silver.sales_snapshot where dbt_valid_to is null order by id"
+CLOSED = "select id, amount from silver.sales_snapshot where dbt_valid_to is not null order by id"
+
+
+def test_rows_that_came_changed_and_went_are_recorded(project: SmallProject) -> None:
+    project.model("sales", SALES)
+    project.snapshot("sales", SNAPSHOT)
+    project.build()
+    project.rows("update silver.sales set amount = 11 where id = 1")
+    project.rows("delete from silver.sales where id = 2")
+    project.rows("insert into silver.sales values (4, 'b', 40)")
+    project.build("--select", "sales_snapshot")
+    assert project.rows(OPEN) == [(1, "a", 11), (3, "b", 30), (4, "b", 40)]
+    assert project.rows(CLOSED) == [(1, 10), (2, 20)]
+    project.rows(f"insert into silver.sales select id, 'c', 1 from range(10, {10 + MANY})")
+    project.build("--select", "sales_snapshot")
+    assert project.rows(OPEN) == project.rows("select * from silver.sales order by id")
+    assert len(project.rows(CLOSED)) == 2
+
+
+def test_rows_whose_keys_have_not_changed_are_not_looked_at(project: SmallProject) -> None:
+    """Told from a row that is not as it was recorded: whoever compared it would see it."""
+    project.model("sales", SALES)
+    project.snapshot("sales", SNAPSHOT)
+    project.build()
+    project.rows("update silver.sales_snapshot set amount = 99 where id = 3")
+    project.rows("insert into silver.sales values (4, 'b', 40)")
+    project.build("--select", "sales_snapshot")
+    assert project.rows(OPEN) == [(1, "a", 10), (2, "a", 20), (3, "b", 99), (4, "b", 40)]
+
+
+@pytest.mark.parametrize(
+    ("relation", "hard_deletes"), [("ref('sales')", "new_record"), ("ref('large')", "invalidate")]
+)
+def test_a_snapshot_that_cannot_go_by_keys_compares_all_rows(
+    project: SmallProject, relation: str, hard_deletes: str
+) -> None:
+    project.model("sales", SALES)
+    large = (
+        "{{ config(materialized='ephemeral') }} select * from {{ ref('sales') }} where amount > 10"
+    )
+    project.model("large", large)
+    text = SNAPSHOT.replace("ref('sales')", relation)
+    project.snapshot("sales", text.replace("invalidate", hard_deletes))
+    project.build()
+    project.rows("update silver.sales_snapshot set amount = 99 where id = 3")
+    project.rows("delete from silver.sales where id = 2")
+    project.build("--select", "sales_snapshot")
+    there = "select id from silver.sales_snapshot where dbt_valid_to is null and amount = 30"
+    assert project.rows(there) == [(3,)]
