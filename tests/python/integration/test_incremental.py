@@ -45,6 +45,31 @@ def test_a_file_in_which_no_row_differs_stays_as_it_is(project: SmallProject) ->
     assert project.rows(file) == before
 
 
+GONE = """
+    {{ config(unique_key=['id']) }}
+    {%- set sales = changes(ref('sales')) %}
+    select id, 'came' as what from {{ sales }} where _change_type = 'insert'
+    {%- if has_deletes(ref('sales')) %}
+    union all
+    select -id, 'went' from {{ sales }} where _change_type = 'delete'
+    {%- endif %}
+"""
+
+
+def test_work_for_deletes_is_left_out_where_there_are_none(project: SmallProject) -> None:
+    project.model("sales", SALES)
+    project.model("log", GONE)
+    project.build()
+    project.rows("insert into silver.sales values (4, 'b', 40)")
+    project.build("--select", "log")
+    assert "'went'" not in " ".join(project.statements)
+    project.rows("insert into silver.sales values (5, 'b', 40)")
+    project.rows("delete from silver.sales where id = 2")
+    project.build("--select", "log")
+    expected = [(-2, "went"), (1, "came"), (2, "came"), (3, "came"), (4, "came"), (5, "came")]
+    assert project.rows("select * from silver.log order by id") == expected
+
+
 def test_a_test_of_an_ephemeral_model_runs_whenever_the_table_under_it_may_have_news(
     project: SmallProject,
 ) -> None:
