@@ -35,8 +35,11 @@ def asks_whole_tests(arguments: Sequence[str]) -> bool:
 
 def variables(arguments: Sequence[str]) -> Mapping[str, Any]:
     """Give the variables of `--vars`, which dbt reads as YAML; none where it cannot."""
-    texts = [each.partition("=")[2] for each in arguments if each.startswith("--vars=")]
-    texts += [following for option, following in pairwise(arguments) if option == "--vars"]
+    texts = [
+        following if each == "--vars" else each.removeprefix("--vars=")
+        for each, following in pairwise([*arguments, ""])
+        if each == "--vars" or each.startswith("--vars=")
+    ]
     try:
         found = yaml.safe_load(texts[-1]) if texts else {}  # Of several, dbt takes the last.
     except yaml.YAMLError:

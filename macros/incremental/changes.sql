@@ -53,5 +53,5 @@
 #}
 {% macro as_it_was(relation) -%}
     {{ relation }}
-    {%- if is_building() and model_read().mode == 'changes' and nodes_share_session() %} version as of {{ commits(relation)[0].version }}{% endif -%}
+    {%- if model_read().mode == 'changes' and nodes_share_session() %} version as of {{ commits(relation)[0].version }}{% endif -%}
 {%- endmacro %}

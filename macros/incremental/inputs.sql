@@ -13,14 +13,21 @@
 {# Raises an error if the model, a node of the graph, reads a table whose changes it does not follow. #}
 {% macro check_follows_inputs(node) %}
     {% if not execute or node.config.materialized != 'incremental' %}{% do return(none) %}{% endif %}
-    {# With --defer a table may be that of production. #}
-    {% set followed = run_state().asked.get(node.unique_id, []) | map('replace', developer_prefix(), '') | list %}
-    {% for name in tables_read(node) if name | replace(developer_prefix(), '') not in followed %}
+    {% for name in tables_beside(node, run_state().asked.get(node.unique_id, [])) %}
         {% do exceptions.raise_compiler_error(
             node.name ~ ' reads ' ~ name ~ ' but never asks for changes() of it: a change there would be missed. '
             ~ 'Touch the slices that it changes, or, if it never changes, name it in the setting static_inputs.'
         ) %}
     {% endfor %}
+{% endmacro %}
+
+
+{# The tables that a node reads beside `names`; with --defer one of these may be that of production. #}
+{% macro tables_beside(node, names) %}
+    {% set known = names | map('replace', developer_prefix(), '') | list %}
+    {% set found = [] %}
+    {% for name in tables_read(node) if name | replace(developer_prefix(), '') not in known %}{% do found.append(name) %}{% endfor %}
+    {% do return(found) %}
 {% endmacro %}
 
 

@@ -144,9 +144,7 @@
   reads, also through ephemeral models, and tables.
 #}
 {% macro can_follow(watched) %}
-    {% set names = watched | map('replace', developer_prefix(), '') | list %}
-    {% set others = tables_read(model) | map('replace', developer_prefix(), '') | reject('in', names) | list %}
-    {% do return(watched and not others and are_delta_tables(watched.values())) %}
+    {% do return(watched and not tables_beside(model, watched) and are_delta_tables(watched.values())) %}
 {% endmacro %}
 
 

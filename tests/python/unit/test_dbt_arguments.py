@@ -33,6 +33,7 @@ def test_failing_rows_are_looked_for_where_the_build_was(
         (["--vars", '{"whole_tests": true}'], True),
         (["--vars={whole_tests: yes, most: 60}", "--quiet"], True),
         (["--vars", "whole_tests: true", "--vars", "most: 60"], False),
+        (["--vars", "whole_tests: true", "--vars=most: 60"], False),
         (["--vars", "whole_tests: false"], False),
         (["--select", "whole_tests: true"], False),
         (["--vars", "whole_tests: [true"], False),

@@ -17,9 +17,13 @@ from python_ingest.spark import java_version
 
 
 def fake_java(home: Path, version: str) -> None:
+    java_that_says(home, f'openjdk version "{version}"')
+
+
+def java_that_says(home: Path, words: str, status: int = 0) -> None:
     java = home / "bin" / "java"
     java.parent.mkdir(parents=True, exist_ok=True)
-    java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
+    java.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit {status}\n")
     java.chmod(0o755)
 
 
@@ -76,10 +80,7 @@ def test_what_a_java_that_does_not_run_says_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As one does with a wrong JDK_JAVA_OPTIONS."""
-    java = tmp_path / "bin" / "java"
-    java.parent.mkdir()
-    java.write_text("#!/bin/sh\necho 'Unrecognized option: -Xmy' >&2\nexit 1\n")
-    java.chmod(0o755)
+    java_that_says(tmp_path, "Unrecognized option: -Xmy", status=1)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(JavaError, match=r"java does not run: Unrecognized option: -Xmy"):
         java_version()
