@@ -89,7 +89,7 @@
         {% endif %}
     {% endfor %}
     {% if tests %}
-        {% set rows = with_failing('select * from ' ~ this, tests) %}
+        {% set rows = with_failing(this, tests) %}
         {% set found = run_query('select ' ~ count_failing(tests, 'true') ~ ' from (' ~ rows ~ ')').rows[0] %}
         {% do note_judged(tests, found, commits(this)[0].version) %}
     {% endif %}
@@ -111,14 +111,14 @@
 {% endmacro %}
 
 
-{# The rows of `query` and whether each fails, `failing_0` and so on, by tests as row_tests() gives them. #}
-{% macro with_failing(query, tests) -%}
+{# The rows of a table or view and whether each fails, `failing_0` and so on, by tests as row_tests() gives them. #}
+{% macro with_failing(relation, tests) -%}
     select
         *
         {%- for failing in tests.values() %},
         {{ failing }} as failing_{{ loop.index0 }}
         {%- endfor %}
-    from ({{ query }})
+    from {{ relation }}
 {%- endmacro %}
 
 

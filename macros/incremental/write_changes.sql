@@ -39,7 +39,7 @@
         count_if(_write = 'insert') as inserts,
         count_if(_write in ('update', 'delete')) as others{{ ',' if tests }}
         {{ count_failing(tests, '_is_in_batch') }}
-    from ({{ with_failing('select * from ' ~ compared, tests) }})
+    from ({{ with_failing(compared, tests) }})
 {%- endmacro %}
 
 

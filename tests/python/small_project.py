@@ -37,33 +37,33 @@ class SmallProject:
         self.lake, self.folder = lake, folder
         self.said: list[str] = []
         self.statements: list[str] = []
-        (folder / "models").mkdir()
         (folder / "dbt_project.yml").write_text(PROJECT_FILE)
 
     def model(self, name: str, sql: str) -> None:
         """Write a model."""
-        (self.folder / "models" / f"{name}.sql").write_text(dedent(sql))
+        self.write(f"models/{name}.sql", sql)
 
     def snapshot(self, name: str, text: str) -> None:
         """Write a .yml with snapshots."""
-        (self.folder / "snapshots").mkdir(exist_ok=True)
-        (self.folder / "snapshots" / f"{name}.yml").write_text(text)
+        self.write(f"snapshots/{name}.yml", text)
 
     def test(self, name: str, text: str) -> None:
         """Write a test, or a .yml with tests."""
-        path = self.folder / ("models" if name.endswith(".yml") else "tests") / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(dedent(text))
+        self.write(f"{'models' if name.endswith('.yml') else 'tests'}/{name}", text)
 
     def seed(self, name: str, rows: str) -> None:
         """Write a seed."""
-        (self.folder / "seeds").mkdir(exist_ok=True)
-        (self.folder / "seeds" / f"{name}.csv").write_text(rows)
+        self.write(f"seeds/{name}.csv", rows)
 
     def macro(self, name: str, text: str) -> None:
         """Write a macro."""
-        (self.folder / "macros").mkdir(exist_ok=True)
-        (self.folder / "macros" / f"{name}.sql").write_text(dedent(text))
+        self.write(f"macros/{name}.sql", text)
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the project."""
+        file = self.folder / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(dedent(text))
 
     def dbt(self, command: str, *arguments: str) -> "dbtRunnerResult":
         """Run a dbt command, whatever comes of it."""
