@@ -44,6 +44,7 @@ def build(
     from dbt.cli.main import dbtRunner
     from pyspark.sql import SparkSession
 
+    from python_ingest.dbt_overhead import without_overhead
     from python_ingest.spark import held_by_jvm
 
     def on_event(event: "EventMsg") -> None:
@@ -56,7 +57,7 @@ def build(
     os.chdir(PROJECT)
     spark = SparkSession.getActiveSession()  # None if a server or a warehouse does the work.
     jvm_lock = held_by_jvm(spark, settings, "build") if spark else nullcontext()
-    with writing(settings.lakehouse, "build"), jvm_lock:
+    with writing(settings.lakehouse, "build"), jvm_lock, without_overhead():
         began = datetime.now(UTC)
         result = dbtRunner(callbacks=[on_event, listen]).invoke(["--quiet", "build", *arguments])
         figures = figures_of(result, began, arguments)

@@ -1,0 +1,41 @@
+"""What is left out of dbt's process while it builds."""
+
+import gc
+from typing import Any
+
+from dbt.adapters.contracts.connection import Connection, Identifier
+from dbt.adapters.spark import session
+from dbt.adapters.spark.connections import (
+    SparkConnectionManager,
+    SparkConnectionMethod,
+    SparkCredentials,
+)
+
+from python_ingest.dbt_overhead import without_overhead
+
+
+def open_connection() -> Any:
+    """Open a connection to this process's Spark as dbt does, without a statement."""
+    credentials = SparkCredentials(
+        host="NA",
+        method=SparkConnectionMethod.SESSION,
+        schema="silver",
+        server_side_parameters={"spark.sql.shuffle.partitions": "2"},
+    )
+    connection = Connection(Identifier("spark"), "test", credentials)
+    return SparkConnectionManager.open(connection).handle.handle
+
+
+def test_only_the_first_statement_of_a_connection_gives_spark_its_settings() -> None:
+    with without_overhead():
+        connection = open_connection()
+    given = [connection.cursor().server_side_parameters for _ in range(3)]
+    assert given[0]["spark.sql.shuffle.partitions"] == "2"
+    assert given[1:] == [{}, {}]
+
+
+def test_outside_of_a_build_dbt_and_python_are_as_they_were() -> None:
+    with without_overhead():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert type(open_connection()) is session.Connection
