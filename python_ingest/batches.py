@@ -74,6 +74,9 @@ class BatchWriter:
 
     def __call__(self, frame: DataFrame, batch: int) -> None:
         """Land a batch, remembering what goes wrong: Spark passes on its text only."""
+        # Interrupted while it writes to a Python worker, a task frees memory that it goes on using,
+        # and Java crashes: Arrow writes through a channel, which an interrupt closes (Spark 4.2).
+        self.spark.sparkContext.setLocalProperty("spark.job.interruptOnCancel", "false")
         with self.at_work:
             try:
                 now = datetime.now(UTC).isoformat(timespec="microseconds")

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from python_ingest.ingest import ingest
+from python_ingest.ingest_log import BatchFigures
 from python_ingest.packs import packs_of_lines, rows_of
 from python_ingest.tables import JSON_COLUMNS, TABLES
 from tests.python.lake import Lake, land
@@ -124,6 +126,18 @@ def test_an_ingest_without_news_asks_spark_for_nothing(lake: Lake) -> None:
     before = scheduler.numTotalJobs()
     assert lake.ingest() == {}
     assert scheduler.numTotalJobs() == before
+
+
+def test_no_task_of_a_batch_is_interrupted(lake: Lake) -> None:
+    """One that writes to a Python worker when it is takes Java with it."""
+    write(lake.settings.landing / "kafka_multiplex_bz" / "one.json", f"{READING}\n")
+    context, seen = lake.spark.sparkContext, []
+
+    def tell(_: BatchFigures) -> None:
+        seen.append(context.getLocalProperty("spark.job.interruptOnCancel"))
+
+    ingest(lake.spark, lake.settings, tell)
+    assert seen == ["false"]
 
 
 def visits(lake: Lake) -> list[dict[str, object]]:
