@@ -8,30 +8,40 @@ from unittest.mock import patch
 from dbt.adapters.spark import session
 
 
-class Connection(session.Connection):
-    """A connection that gives Spark the profile's settings with its first statement, not with each.
+@contextmanager
+def without_overhead() -> Iterator[None]:
+    """Give Spark the profile's settings once, and collect no garbage.
 
-    Each of them is a call to the JVM, and all threads wait for each other.
+    dbt gives them with each statement: forty calls to the JVM, for which all threads wait. They
+    speak to one session, which keeps them. And while dbt makes objects by the hundred thousand,
+    Python would look through all that it has again and again, for those that only refer to each
+    other: some 10 MB by the end of a build.
     """
+    with patch.object(session, "Connection", connection_of_one_session()), uncollected():
+        yield
 
-    def cursor(self) -> session.Cursor:
-        """Give a cursor; only the first one has settings to give."""
-        given, self.server_side_parameters = self.server_side_parameters, {}
-        return session.Cursor(server_side_parameters=given)
+
+def connection_of_one_session() -> type[session.Connection]:
+    """Give a class of connections, of which only the very first statement gives settings."""
+
+    class Connection(session.Connection):
+        has_given = False
+
+        def cursor(self) -> session.Cursor:
+            given = {} if Connection.has_given else self.server_side_parameters
+            Connection.has_given = True
+            return session.Cursor(server_side_parameters=given)
+
+    return Connection
 
 
 @contextmanager
-def without_overhead() -> Iterator[None]:
-    """Open such connections, and collect no garbage, of which a build leaves a few MB.
-
-    While dbt makes objects by the hundred thousand, Python would look through all that it has
-    again and again, for those that only refer to each other.
-    """
+def uncollected() -> Iterator[None]:
+    """Leave garbage where it is."""
     collects = gc.isenabled()
     gc.disable()
     try:
-        with patch.object(session, "Connection", Connection):
-            yield
+        yield
     finally:
         if collects:
             gc.enable()

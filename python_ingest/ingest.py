@@ -48,7 +48,7 @@ KAFKA = "kafka"
 # A stream is stopped and started again this often, to keep house between.
 HOUSEKEEPING = 3600.0  # seconds
 LONGEST_WAIT = 60.0  # seconds between attempts after a failure
-SECONDS_TO_FINISH = 60.0  # for a running batch, before a stop interrupts it
+SECONDS_TO_FINISH = 60.0  # for a running batch, before a stop cuts it short
 
 
 @dataclass

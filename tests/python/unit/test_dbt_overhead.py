@@ -26,12 +26,13 @@ def open_connection() -> Any:
     return SparkConnectionManager.open(connection).handle.handle
 
 
-def test_only_the_first_statement_of_a_connection_gives_spark_its_settings() -> None:
-    with without_overhead():
-        connection = open_connection()
-    given = [connection.cursor().server_side_parameters for _ in range(3)]
-    assert given[0]["spark.sql.shuffle.partitions"] == "2"
-    assert given[1:] == [{}, {}]
+def test_only_the_first_statement_of_a_build_gives_spark_its_settings() -> None:
+    for _ in range(2):
+        with without_overhead():
+            connections = [open_connection(), open_connection()]
+            first, *others = [c.cursor().server_side_parameters for c in connections * 2]
+        assert first["spark.sql.shuffle.partitions"] == "2"
+        assert others == [{}, {}, {}]
 
 
 def test_outside_of_a_build_dbt_and_python_are_as_they_were() -> None:
