@@ -74,11 +74,11 @@ class BatchWriter:
 
     def __call__(self, frame: DataFrame, batch: int) -> None:
         """Land a batch, remembering what goes wrong: Spark passes on its text only."""
-        # Interrupted while it writes to a Python worker, a task frees memory that it goes on using,
-        # and Java crashes: Arrow writes through a channel, which an interrupt closes (Spark 4.2).
-        self.spark.sparkContext.setLocalProperty("spark.job.interruptOnCancel", "false")
         with self.at_work:
             try:
+                # Interrupted while it writes to a Python worker, a task goes on using memory that
+                # is freed: Arrow writes through a channel, which an interrupt closes (Spark 4.2).
+                self.spark.sparkContext.setLocalProperty("spark.job.interruptOnCancel", "false")
                 now = datetime.now(UTC).isoformat(timespec="microseconds")
                 is_new = batch > self.planned
                 self.position.began = now if is_new else min(self.position.began, now)

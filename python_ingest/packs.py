@@ -5,7 +5,6 @@ what they give is a pack: many rows of one table as Arrow's bytes, and beside th
 known of all before any is written. Each table then unpacks only what is its own.
 """
 
-import gc
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
+from python_ingest.garbage import uncollected
 from python_ingest.rows import Columns, rows_of_files, rows_of_lines
 from python_ingest.tables import INGESTED_AT, JSON_COLUMNS, schema, table_columns
 
@@ -77,16 +77,13 @@ def packs_of(
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # Many objects and no cycles: the collector would look through them for nothing.
-        gc.disable()
-        try:
+        with uncollected():
             for batch in batches:
                 for table, columns in rows(batch):
                     arrays = [as_array(columns[f.name], f.type) for f in types[table]]
                     own = pa.RecordBatch.from_arrays(arrays, schema=types[table])
                     pack = pa.RecordBatch.from_pylist([figures_of_rows(table, own)], schema=figures)
                     yield pack.append_column("content", pa.array([packed(own)], pa.binary()))
-        finally:
-            gc.enable()
 
     return received.mapInArrow(read, f"{FIGURES}, content binary")
 
