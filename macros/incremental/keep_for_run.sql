@@ -17,6 +17,22 @@
 
 
 {#
+  The tables with the setting `kept` that the node at hand reads: each is listed and read once in a run, whole,
+  for all the nodes that read it. For a table of many readers that does not grow with the events.
+#}
+{% macro keep_inputs_for_run() %}
+    {% set known = run_state().tables_kept %}
+    {% for id in model.depends_on.nodes if nodes_share_session() and id in graph.nodes and id not in known %}
+        {% if graph.nodes[id].config.meta.kept %}
+            {# Of two nodes that ask at once both keep it, which is as good as once. #}
+            {% do known.update({id: ref(graph.nodes[id].name)}) %}
+            {% do run_query('cache lazy table ' ~ known[id]) %}
+        {% endif %}
+    {% endfor %}
+{% endmacro %}
+
+
+{#
   Whether all of dbt's threads speak to one session of Spark, and nobody else does: its views are seen
   by all. `target` does not name the method of a connection.
 #}
@@ -33,5 +49,6 @@
             {# A query that is wrong has left none. #}
             {% do run_query('drop view if exists ' ~ view) %}
         {% endfor %}
+        {% for table in run_state().tables_kept.values() %}{% do run_query('uncache table if exists ' ~ table) %}{% endfor %}
     {% endif %}
 {% endmacro %}

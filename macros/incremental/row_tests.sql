@@ -12,6 +12,9 @@
     {% for test in graph.nodes.values() if test.attached_node == model.unique_id and test.unique_id in selected_resources %}
         {% if is_plain(test.config) %}
             {% set failing = failing_row(test.test_metadata.name, arguments_of(test)) %}
+            {% if failing and test.config.where %}
+                {% set failing = '(' ~ test.config.where ~ ') and (' ~ failing ~ ')' %}
+            {% endif %}
             {% if failing %}{% do found.update({test.unique_id: failing}) %}{% endif %}
         {% endif %}
     {% endfor %}
@@ -22,7 +25,7 @@
 {# Whether a test passes if no row of its table fails, and leaves nothing behind. #}
 {% macro is_plain(config) %}
     {% do return(
-        not (config.where or config.store_failures or config.limit)
+        not (config.store_failures or config.limit)
         and [config.fail_calc, config.error_if, config.warn_if] == ['count(*)', '!= 0', '!= 0']
     ) %}
 {% endmacro %}

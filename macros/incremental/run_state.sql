@@ -16,6 +16,7 @@
         'touched': {},
         'lost_keys': {},
         'kept': [],
+        'tables_kept': {},
         'seeds_kept': [],
         'passed': none,
     })) %}

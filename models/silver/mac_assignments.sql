@@ -1,5 +1,5 @@
 -- Whose mac address it was when. Grain: one row per mac_address and valid_from.
-{{ config(unique_key=['mac_address', 'valid_from']) }}
+{{ config(unique_key=['mac_address', 'valid_from'], meta={'kept': true}) }}
 
 {%- set touched = touched_slices(['mac_address'], [
     (source('bronze', 'registered_users_bz'),

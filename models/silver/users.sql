@@ -1,5 +1,5 @@
 -- The registered users and their devices. Grain: one row per user_id and device_id.
-{{ config(unique_key=['user_id', 'device_id']) }}
+{{ config(unique_key=['user_id', 'device_id'], meta={'kept': true}) }}
 
 {%- set touched = touched_slices(['user_id', 'device_id'], [
     (source('bronze', 'registered_users_bz'),

@@ -1,4 +1,4 @@
--- A closed visit has a row, also one without a workout; an open visit has none.
+-- A closed visit has rows with workouts or one without, never both; an open visit has none.
 {%- set key = 'mac_address, gym, login' %}
 {%- set touched = touched_slices(key.split(', '), [
     (ref('gym_logs'), 'select ' ~ key ~ ' from ' ~ changes(ref('gym_logs'))),
@@ -7,13 +7,20 @@
 with
 
 visits as (
-    select {{ key }} from {{ ref('gym_logs') }}
+    select
+        {{ key }},
+        true as is_of_one_kind
+    from {{ ref('gym_logs') }}
     where logout is not null and {{ in_slices(touched) }}
 ),
 
 summarised as (
-    select distinct {{ key }} from {{ ref('gym_summary') }}
+    select
+        {{ key }},
+        count(workout_id) in (0, count(*)) as is_of_one_kind
+    from {{ ref('gym_summary') }}
     where {{ in_slices(touched) }}
+    group by {{ key }}
 )
 
-{{ differing_rows('visits', 'summarised', key) }}
+{{ differing_rows('visits', 'summarised', key ~ ', is_of_one_kind') }}

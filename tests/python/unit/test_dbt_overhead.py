@@ -2,7 +2,9 @@
 
 import gc
 from typing import Any
+from unittest.mock import MagicMock
 
+import pytest
 from dbt.adapters.contracts.connection import Connection, Identifier
 from dbt.adapters.spark import session
 from dbt.adapters.spark.connections import (
@@ -10,6 +12,7 @@ from dbt.adapters.spark.connections import (
     SparkConnectionMethod,
     SparkCredentials,
 )
+from pyspark import SparkContext
 
 from python_ingest.dbt_overhead import without_overhead
 
@@ -33,6 +36,16 @@ def test_only_the_first_statement_of_a_build_gives_spark_its_settings() -> None:
             first, *others = [c.cursor().server_side_parameters for c in connections * 2]
         assert first["spark.sql.shuffle.partitions"] == "2"
         assert others == [{}, {}, {}]
+
+
+def test_the_jobs_of_a_build_have_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one Spark looks for it, all through the stack, at each RDD."""
+    spark = MagicMock()
+    monkeypatch.setattr(SparkContext, "_active_spark_context", spark)
+    with without_overhead():
+        open_connection().cursor()
+    given = dict(call.args for call in spark.setLocalProperty.call_args_list)
+    assert given == {"callSite.short": "fitness", "callSite.long": "fitness"}
 
 
 def test_outside_of_a_build_dbt_and_python_are_as_they_were() -> None:
