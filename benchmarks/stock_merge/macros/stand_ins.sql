@@ -32,6 +32,16 @@
 {% endmacro %}
 
 
+{% macro has_deletes(relation) %}
+    {% do return(false) %}
+{% endmacro %}
+
+
+{% macro as_it_was(relation) -%}
+    {{ relation }}
+{%- endmacro %}
+
+
 {% macro model_read() %}
     {% do return({'mode': 'full', 'inputs': {}}) %}
 {% endmacro %}
