@@ -6,7 +6,8 @@
 {% macro keep_for_run(name, query) %}
     {% set view = name ~ '_' ~ invocation_id[:8] %}
     {% if nodes_share_session() %}
-        {% do run_state().kept.append(view) %}
+        {# A query that is wrong leaves none. #}
+        {% do run_state().kept.append('drop view if exists ' ~ view) %}
         {% do run_query('cache lazy table ' ~ view ~ ' as ' ~ query) %}
     {% else %}
         {# What a server keeps would outlive the session, and a SQL warehouse keeps nothing. #}
@@ -25,8 +26,10 @@
     {% for id in model.depends_on.nodes if nodes_share_session() and id in graph.nodes and id not in known %}
         {% if graph.nodes[id].config.meta.kept %}
             {# Of two nodes that ask at once both keep it, which is as good as once. #}
-            {% do known.update({id: ref(graph.nodes[id].name)}) %}
-            {% do run_query('cache lazy table ' ~ known[id]) %}
+            {% set table = ref(graph.nodes[id].name) %}
+            {% do known.update({id: table}) %}
+            {% do run_state().kept.append('uncache table if exists ' ~ table) %}
+            {% do run_query('cache lazy table ' ~ table) %}
         {% endif %}
     {% endfor %}
 {% endmacro %}
@@ -45,10 +48,6 @@
 {% macro release_kept() %}
     {% if nodes_share_session() %}
         {# The last first: a batch is a query of the slices before it. #}
-        {% for view in run_state().kept | reverse %}
-            {# A query that is wrong has left none. #}
-            {% do run_query('drop view if exists ' ~ view) %}
-        {% endfor %}
-        {% for table in run_state().tables_kept.values() %}{% do run_query('uncache table if exists ' ~ table) %}{% endfor %}
+        {% for statement in run_state().kept | reverse %}{% do run_query(statement) %}{% endfor %}
     {% endif %}
 {% endmacro %}

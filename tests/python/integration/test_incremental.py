@@ -380,7 +380,7 @@ def test_a_table_that_is_kept_is_read_once_a_run_as_it_is_then(project: SmallPro
     assert not project.lake.spark.catalog.isCached("silver.shops")
     project.build()
     assert not [text for text in project.statements if "cache" in text]
-    # What a run relies on: Spark finds what is kept of a Delta table by its name and version.
+    # What a run relies on: Spark takes what is kept of a Delta table wherever it is read.
     project.rows("cache lazy table silver.shops")
     [[plan]] = project.rows("explain select amount from silver.shops")
     project.rows("uncache table silver.shops")
