@@ -22,16 +22,17 @@
   for all the nodes that read it. For a table of many readers that does not grow with the events.
 #}
 {% macro keep_inputs_for_run() %}
-    {% set known = run_state().tables_kept %}
-    {% for id in model.depends_on.nodes if nodes_share_session() and id in graph.nodes and id not in known %}
-        {% if graph.nodes[id].config.meta.kept %}
-            {# Of two nodes that ask at once both keep it, which is as good as once. #}
+    {% if nodes_share_session() %}
+        {% for id in model.depends_on.nodes if id in graph.nodes and graph.nodes[id].config.meta.kept %}
             {% set table = ref(graph.nodes[id].name) %}
-            {% do known.update({id: table}) %}
-            {% do run_state().kept.append('uncache table if exists ' ~ table) %}
-            {% do run_query('cache lazy table ' ~ table) %}
-        {% endif %}
-    {% endfor %}
+            {% set release = 'uncache table if exists ' ~ table %}
+            {# Of two nodes that ask at once both keep it, which is as good as once. #}
+            {% if release not in run_state().kept %}
+                {% do run_state().kept.append(release) %}
+                {% do run_query('cache lazy table ' ~ table) %}
+            {% endif %}
+        {% endfor %}
+    {% endif %}
 {% endmacro %}
 
 

@@ -16,7 +16,6 @@
         'touched': {},
         'lost_keys': {},
         'kept': [],
-        'tables_kept': {},
         'seeds_kept': [],
         'passed': none,
     })) %}
