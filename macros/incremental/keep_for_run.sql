@@ -47,8 +47,9 @@
 
 {# At the end of a run: a process that goes on must not keep the rows. #}
 {% macro release_kept() %}
-    {% if nodes_share_session() %}
+    {% set statements = run_state().kept %}
+    {% if statements and nodes_share_session() %}
         {# The last first: a batch is a query of the slices before it. #}
-        {% for statement in run_state().kept | reverse %}{% do run_query(statement) %}{% endfor %}
+        {% do run_query('begin ' ~ statements | reverse | join('; ') ~ '; end') %}
     {% endif %}
 {% endmacro %}

@@ -50,7 +50,7 @@
 {% endmacro %}
 
 
-{# Rows as SQL, a list of lists; none if a value is of another type than integer, text or date. #}
+{# Rows as SQL, a list of lists; none if a value is of another type than integer, text, date or instant. #}
 {% macro literal_rows(rows) %}
     {% set found = [] %}
     {% for row in rows %}
@@ -60,7 +60,9 @@
                 {% do cells.append(quoted(value)) %}
             {% elif value is number and value is not boolean and value == value | int %}
                 {% do cells.append(value | int ~ 'L') %}
-            {% elif value.year is defined and value.hour is not defined %}
+            {% elif value.hour is defined %}
+                {% do cells.append("timestamp'" ~ utc_text(value) ~ " UTC'") %}
+            {% elif value.year is defined %}
                 {% do cells.append("date'" ~ value ~ "'") %}
             {% else %}
                 {% do return(none) %}

@@ -378,6 +378,7 @@ def test_a_table_that_is_kept_is_read_once_a_run_as_it_is_then(project: SmallPro
             found = project.rows(f"select amount from silver.reader_{reader} where shop = 'b'")
             assert found == [(total,)]
     assert not project.lake.spark.catalog.isCached("silver.shops")
+    assert not [view for _, view, _ in project.rows("show views") if "__compared" in view]
     project.build()
     assert not [text for text in project.statements if "cache" in text]
     # What a run relies on: Spark takes what is kept of a Delta table wherever it is read.
@@ -457,6 +458,52 @@ def test_more_slices_than_a_statement_names_are_followed_too(project: SmallProje
     project.rows("delete from silver.sales where id >= 10")
     project.build("--select", "shops")
     assert project.rows("select shop, built_by from silver.shops") == [("a", by)]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_slices_of_instants_are_named_to_the_microsecond_wherever_the_machine_is(
+    project: SmallProject,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    zone: str,
+) -> None:
+    """Also those of the hour that a clock in Berlin shows twice, and of midnight."""
+    instants = [
+        "2026-01-05 00:00:00",
+        "2026-10-25 00:30:00.000001",
+        "2026-10-25 01:30:00.000001",
+        "2026-10-25 01:30:00.000002",
+    ]
+    values = ", ".join(f"(timestamp'{at} UTC')" for at in instants)
+    project.model(
+        "visits",
+        "{{ config(unique_key=['login']) }}"
+        f" select login, 1 as minutes from values {values} as t (login)",
+    )
+    project.model(
+        "summary",
+        """
+        {{ config(unique_key=['login']) }}
+        {%- set touched = touched_slices(['login'], [
+            (ref('visits'), 'select login from ' ~ changes(ref('visits'))),
+        ]) %}
+        select login, minutes from {{ ref('visits') }} where {{ in_slices(touched) }}
+        """,
+    )
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", zone)
+        time.tzset()
+        request.addfinalizer(time.tzset)
+        project.build()
+        for minutes, at in enumerate(instants, start=2):
+            changed = f"where login = timestamp'{at} UTC'"
+            project.rows(f"update silver.visits set minutes = {minutes} {changed}")
+            project.build("--select", "summary")
+            assert not [text for text in project.statements if "summary__touched" in text]
+            assert project.rows(f"select minutes from silver.summary {changed}") == [(minutes,)]
+        project.rows("delete from silver.visits where minutes > 3")
+        project.build("--select", "summary")
+        assert project.rows("select minutes from silver.summary order by login") == [(2,), (3,)]
 
 
 READINGS = """
