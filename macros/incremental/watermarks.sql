@@ -101,7 +101,7 @@
         {% endfor %}
         {% if news %}
             {% set rows = [] %}
-            {% set at = "timestamp'" ~ run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f') ~ "'" %}
+            {% set at = "timestamp'" ~ utc_text(run_started_at) ~ "'" %}
             {% for name, inputs in dict(watermarks(), **marks).items() %}
                 {% for input, mark in inputs.items() %}
                     {% do rows.append("('" ~ [name, input] | join("', '") ~ "', " ~ mark.version ~ ", '" ~ [mark.committed_at, mark.logic] | join("', '") ~ "', " ~ at ~ ")") %}
