@@ -460,6 +460,32 @@ def test_more_slices_than_a_statement_names_are_followed_too(project: SmallProje
     assert project.rows("select shop, built_by from silver.shops") == [("a", by)]
 
 
+def test_queries_that_are_kept_do_not_mix_what_they_call_by_one_name(project: SmallProject) -> None:
+    """Spark numbers the common table expressions of each kept query from 0."""
+    project.model("sales", SALES)
+    project.model(
+        "shops",
+        """
+        {{ config(unique_key=['shop'], meta={'static_inputs': ['sales']}) }}
+        {%- set kept = [] %}
+        {%- for columns, rows in (('shop', 'true'), ('shop, amount', 'amount > 10'))
+            if is_building() %}
+            {%- set query %}
+                select shop from (
+                    with given as (select {{ columns }} from {{ ref('sales') }})
+                    select shop from given where {{ rows }}
+                )
+            {%- endset %}
+            {%- do kept.append('select shop from ' ~ keep_for_run('kept_' ~ loop.index, query)) %}
+        {%- endfor %}
+        {%- set found = run_query(kept | join(' union all ')).rows if kept else [] %}
+        select shop, {{ found | length }} as n from {{ ref('sales') }} group by shop
+        """,
+    )
+    project.build()
+    assert sorted(project.rows("select shop, n from silver.shops")) == [("a", 5), ("b", 5)]
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
 def test_slices_of_instants_are_named_to_the_microsecond_wherever_the_machine_is(
     project: SmallProject,

@@ -106,6 +106,20 @@ def test_a_lost_row_fails_the_test_that_accounts_for_its_feed(lake: Lake) -> Non
     assert failing_rows(lake, test, *with_whole_tests([]))
 
 
+def test_a_completed_session_without_workout_or_summary_fails_its_test(lake: Lake) -> None:
+    test = "every_completed_session_is_a_workout_with_a_summary"
+    world_from_seed(3).write_all(lake.settings.landing)
+    lake.ingest()
+    lake.build()
+    build(lake.settings, ["--select", test])
+    for table in ("gold.workout_bpm_summary", "silver.completed_workouts"):
+        row = lake.rows(table)[0]
+        lake.spark.sql(f"delete from {table} where user_id = {row['user_id']}")
+        assert failing_rows(lake, test)
+        lake.build("--full-refresh", "--select", table.partition(".")[2])
+        build(lake.settings, ["--select", test])
+
+
 def test_rows_that_no_line_accounts_for_fail_the_whole_test(lake: Lake) -> None:
     world_from_seed(3).write_all(lake.settings.landing)
     lake.ingest()

@@ -1,0 +1,37 @@
+-- The completed workouts are the completed sessions, and each has a summary, also one without readings: what differs.
+-- One test of three tables, so that gold need not wait until the workouts, a mere filter, are compared.
+{%- set key = 'user_id, workout_id, session_id' %}
+{%- set touched = touched_slices(key.split(', '), [
+    (ref('workout_sessions'), 'select ' ~ key ~ ' from ' ~ changes(ref('workout_sessions'))),
+    (ref('completed_workouts'), 'select ' ~ key ~ ' from ' ~ changes(ref('completed_workouts'))),
+    (ref('workout_bpm_summary'), 'select ' ~ key ~ ' from ' ~ changes(ref('workout_bpm_summary'))),
+]) %}
+{%- set columns = key ~ ', start_time, end_time' %}
+with
+
+sessions as (
+    select
+        {{ columns }},
+        true as has_summary
+    from {{ ref('workout_sessions') }}
+    where state = 'completed' and {{ in_slices(touched) }}
+),
+
+summaries as (
+    select
+        {{ key }},
+        true as is_there
+    from {{ ref('workout_bpm_summary') }}
+    where {{ in_slices(touched) }}
+),
+
+workouts as (
+    select
+        {{ columns }},
+        coalesce(is_there, false) as has_summary
+    from {{ ref('completed_workouts') }}
+    left join summaries using ({{ key }})
+    where {{ in_slices(touched) }}
+)
+
+{{ differing_rows('sessions', 'workouts', columns ~ ', has_summary') }}
