@@ -1,11 +1,25 @@
 """The macros of macros/incremental in a small project of their own, on real Delta tables."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.python.small_project import SALES, SHOPS, SmallProject
+
+
+@contextmanager
+def machine_in(zone: str) -> Iterator[None]:
+    """Let the machine's clock be in a time zone."""
+    try:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("TZ", zone)
+            time.tzset()
+            yield
+    finally:
+        time.tzset()
 
 
 def test_only_touched_slices_are_made_again(project: SmallProject) -> None:
@@ -488,10 +502,7 @@ def test_queries_that_are_kept_do_not_mix_what_they_call_by_one_name(project: Sm
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
 def test_slices_of_instants_are_named_to_the_microsecond_wherever_the_machine_is(
-    project: SmallProject,
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
-    zone: str,
+    project: SmallProject, zone: str
 ) -> None:
     """Also those of the hour that a clock in Berlin shows twice, and of midnight."""
     instants = [
@@ -516,10 +527,7 @@ def test_slices_of_instants_are_named_to_the_microsecond_wherever_the_machine_is
         select login, minutes from {{ ref('visits') }} where {{ in_slices(touched) }}
         """,
     )
-    with monkeypatch.context() as patched:
-        patched.setenv("TZ", zone)
-        time.tzset()
-        request.addfinalizer(time.tzset)
+    with machine_in(zone):
         project.build()
         for minutes, at in enumerate(instants, start=2):
             changed = f"where login = timestamp'{at} UTC'"
@@ -566,20 +574,14 @@ def test_of_arriving_rows_the_newest_wins_in_whatever_order_and_other_dates_stay
     assert kept == day_two
 
 
-def test_watermarks_are_in_utc_wherever_the_machine_is(
-    project: SmallProject, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
+def test_watermarks_are_in_utc_wherever_the_machine_is(project: SmallProject) -> None:
     """Of tables that are new in a run, and of those that are known."""
     project.model("sales", SALES)
     project.model("shops", SHOPS)
-    with monkeypatch.context() as patched:
-        patched.setenv("TZ", "Asia/Tokyo")
-        time.tzset()
-        request.addfinalizer(time.tzset)
+    with machine_in("Asia/Tokyo"):
         project.build()
         project.rows("insert into silver.sales values (4, 'b', 5)")
         project.build("--select", "shops")
-    time.tzset()
     instants = project.rows("select committed_at from ops.watermarks where committed_at != ''")
     assert instants
     for (text,) in instants:
