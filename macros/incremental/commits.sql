@@ -43,6 +43,12 @@
 {% endmacro %}
 
 
+{# The same where there may be no reader: the first one asks. #}
+{% macro forget_version() %}
+    {% do run_state().commits.pop(input_name(this), none) %}
+{% endmacro %}
+
+
 {#
   The commits of a table, {name: commits}, and maybe of others, newest first; `oldest` has the version
   down to which they are wanted, by name; without one, some.

@@ -1,7 +1,8 @@
 {#
   A model that follows changes is written by write_changes(), and costs no statement when its inputs
   have no news; one that is made anew or compared whole is built by the adapter's own
-  materialization, with schema changes, grants and comments. Snapshots likewise. In a build, a test
+  materialization, with schema changes, grants and comments. Snapshots likewise. What reads a snapshot or a
+  table that is always made anew looks at its log after it was made. In a build, a test
   none of whose tables has changed since it passed has passed; `dbt test` runs every test.
 #}
 {% materialization incremental, adapter='spark', supported_languages=['sql', 'python'] %}
@@ -26,12 +27,28 @@
     {{ return(built) }}
 {% endmaterialization %}
 
+{% materialization table, adapter='spark', supported_languages=['sql', 'python'] %}
+    {% set built = dbt.materialization_table_spark() %}
+    {% do forget_version() %}
+    {{ return(built) }}
+{% endmaterialization %}
+
+{% materialization table, adapter='databricks', supported_languages=['sql', 'python'] %}
+    {% set built = dbt.materialization_table_databricks() %}
+    {% do forget_version() %}
+    {{ return(built) }}
+{% endmaterialization %}
+
 {% materialization snapshot, adapter='spark' %}
-    {{ return(dbt.materialization_snapshot_spark() if has_news() else leave_as_it_is()) }}
+    {% set built = dbt.materialization_snapshot_spark() if has_news() else leave_as_it_is() %}
+    {% do forget_version() %}
+    {{ return(built) }}
 {% endmaterialization %}
 
 {% materialization snapshot, adapter='databricks' %}
-    {{ return(dbt.materialization_snapshot_databricks() if has_news() else leave_as_it_is()) }}
+    {% set built = dbt.materialization_snapshot_databricks() if has_news() else leave_as_it_is() %}
+    {% do forget_version() %}
+    {{ return(built) }}
 {% endmaterialization %}
 
 {% materialization test, adapter='spark' %}

@@ -15,7 +15,7 @@
 
 {% macro touched_keys(strategy) %}
     {% set key = [strategy.unique_key] if strategy.unique_key is string else strategy.unique_key %}
-    {% set is_table = modules.re.fullmatch("select \\* from \{\{ ref\([^()]*\) \}\}", model.raw_code.strip()) %}
+    {% set is_table = modules.re.fullmatch("select \\* from \\{\\{ ref\\([^()]*\\) \\}\\}", model.raw_code.strip()) %}
     {# A record of a deletion is made of the columns of the whole table. #}
     {% if model_read().mode != 'changes' or not is_table or strategy.hard_deletes == 'new_record' %}
         {% do return({'columns': key, 'filter': 'all'}) %}

@@ -148,7 +148,7 @@ def test_an_event_whose_profile_version_is_gone_is_accounted_for(lake: Lake) -> 
     for records in (first, [profile(1, 5, "Oakland")]):
         land(lake, records)
         lake.build()
-        lake.build_and_test("--select", "every_profile_event_is_accounted_for")
+        lake.build_and_test("--select", "every_line_is_accounted_for")
     assert [row["valid_from"] for row in lake.rows("silver.user_profile_history")] == [at(5)]
 
 

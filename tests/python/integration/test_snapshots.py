@@ -62,3 +62,31 @@ def test_a_snapshot_that_cannot_go_by_keys_compares_all_rows(
     project.build("--select", "sales_snapshot")
     there = "select id from silver.sales_snapshot where dbt_valid_to is null and amount = 30"
     assert project.rows(there) == [(3,)]
+
+
+VERSIONS = """
+    {{ config(unique_key=['id']) }}
+    {%- set touched = touched_slices(['id'], [
+        (ref('SOURCE'), 'select id from ' ~ changes(ref('SOURCE'))),
+    ]) %}
+    select id, count(*) as versions from {{ ref('SOURCE') }} where {{ in_slices(touched) }} group by id
+"""
+
+
+@pytest.mark.parametrize("source", ["sales_snapshot", "copy"])
+def test_a_model_follows_a_snapshot_and_a_table_that_are_made_in_the_same_build(
+    project: SmallProject, source: str
+) -> None:
+    """The logs of all tables have been looked at before."""
+    project.model("sales", SALES)
+    feed = "tblproperties: {delta.enableChangeDataFeed: 'true'}, unique_key"
+    project.snapshot("sales", SNAPSHOT.replace("unique_key", feed))
+    copy = "select * from {{ ref('sales') }} union all select * from {{ ref('sales') }} where id = 4"
+    project.model("copy", "{{ config(materialized='table') }}" + copy)
+    project.model("versions", VERSIONS.replace("SOURCE", source))
+    for rows in ("(4, 'b', 40)", "(5, 'b', 50)"):
+        project.build()
+        project.rows(f"insert into silver.sales values {rows}")
+        project.build()
+        counted = f"select id, count(*) from silver.{source} group by id order by id"
+        assert project.rows("select * from silver.versions order by id") == project.rows(counted)
