@@ -43,7 +43,7 @@
 {% endmacro %}
 
 
-{# The same where there may be no reader: the first one asks. #}
+{# Of a table that has just been written and may have no reader: the first one looks. #}
 {% macro forget_version() %}
     {% do run_state().commits.pop(input_name(this), none) %}
 {% endmacro %}
