@@ -54,7 +54,7 @@
         {% do run_state().reads.update({model.unique_id: {
             'model': name,
             'logic': seed_fingerprint(model),
-            'inputs': {name: {'to': newest.version, 'committed_at': newest.committed_at}},
+            'inputs': {name: {'to': newest.version, 'last': newest}},
         }}) %}
     {% endif %}
 {% endmacro %}

@@ -48,10 +48,19 @@
 
 {#
   A table at its version of the beginning of this run, for a model that reads its own: what is kept of
-  that would be planned and computed anew once the model has written it. Elsewhere builds may overlap,
-  and a MERGE must see what another has written.
+  that would be planned and computed anew once the model has written it. By its folder, since Spark plans anew
+  whatever reads a table of that name, whichever version. Elsewhere builds may overlap, and a MERGE must see
+  what another has written.
 #}
 {% macro as_it_was(relation) -%}
-    {{ relation }}
-    {%- if model_read().mode == 'changes' and nodes_share_session() %} version as of {{ commits(relation)[0].version }}{% endif -%}
+    {%- if model_read().mode == 'changes' and nodes_share_session() -%}
+        {%- set version = commits(relation)[0].version -%}
+        {%- if input_name(relation) in run_state().elsewhere -%}
+            {{ relation }}
+        {%- else -%}
+            delta.`{{ [warehouse(), relation.schema, relation.identifier] | join('/') | replace('`', '``') }}`
+        {%- endif %} version as of {{ version }}
+    {%- else -%}
+        {{ relation }}
+    {%- endif -%}
 {%- endmacro %}

@@ -1,8 +1,8 @@
 {#
   The newest commits of a Delta table, newest first, back to version `down_to` where the log still
-  has it: a list of {version, committed_at, operation, appends, deletes, is_upkeep, rows,
-  vacuumed_before}, the last for a VACUUM: files given up before then are gone. Asked once a run for each
-  input, so every model of a run sees the same version of it.
+  has it: a list of {version, committed_at, operation, appends, deletes, is_upkeep, rows, written,
+  vacuumed_before}, the last for a VACUUM: files given up before then are gone. Asked once a run for each input,
+  so every model of a run sees the same version of it.
 #}
 {% macro commits(relation, down_to=none) %}
     {% set known = run_state().commits %}
@@ -30,16 +30,66 @@
 
 {#
   Look at the model's table again, which has just been written: its readers start at once, and would
-  each ask. All of its log that is known is read anew, for the table may be another one of its name.
+  each ask. All of its log that is known is read anew, for the table may be another one of its name, or lie
+  elsewhere.
 #}
 {% macro note_version() %}
     {% if is_run_of_models() %}
         {% set known = run_state().commits %}
         {% set name = input_name(this) %}
         {% set oldest = {name: known[name][-1].version} if name in known else {} %}
-        {% set found = read_commits(this, oldest).get(name) or read_commits(this, {})[name] %}
+        {% set found = read_commits(this, oldest).get(name) or default__read_commits(this, {})[name] %}
         {% do known.update({name: found}) %}
     {% endif %}
+{% endmacro %}
+
+
+{#
+  Take the model's write for the next commit after those known, where one build at a time writes: that spares
+  a look at its log, and confirm_writes() looks at all such at the end. `written` counts the rows.
+#}
+{% macro note_write(written) %}
+    {% set state = run_state() %}
+    {% set name = input_name(this) %}
+    {% set appends = not (written.updates or written.deletes) %}
+    {% set commit = {
+        'version': commits(this)[0].version + 1,
+        'committed_at': utc_text(modules.datetime.datetime.now(modules.pytz.utc)),
+        'operation': 'WRITE' if appends else 'MERGE',
+        'appends': appends,
+        'deletes': written.deletes > 0,
+        'is_upkeep': false,
+        'rows': written.inserts + written.updates,
+        'vacuumed_before': none,
+        'written': written,
+        'table': this,
+    } %}
+    {% do state.commits.update({name: [commit] + state.commits[name]}) %}
+    {% do state.writes.update({name: commit}) %}
+{% endmacro %}
+
+
+{#
+  Whether the writes that note_write() took for granted are as they were taken to be, and ask when they were
+  committed. If something else wrote in between they are not, and what was read of them is read again.
+#}
+{% macro confirm_writes() %}
+    {% set writes = run_state().writes %}
+    {% if writes %}
+        {% set versions = {} %}
+        {% for name, commit in writes.items() %}{% do versions.update({name: commit.version}) %}{% endfor %}
+        {% set logs = read_logs('{' ~ versions | join(',') | replace('.', '/') ~ '}', versions) %}
+        {% for name, commit in writes.items() %}
+            {% set own = logs[name] if name in logs else default__read_commits(commit.table, {})[name] %}
+            {% set found = own | selectattr('version', 'eq', commit.version) | first | default({}) %}
+            {% if found.operation != commit.operation or found.written not in (none, commit.written) %}
+                {% do log('Something else wrote ' ~ name ~ ' during this build: the next one does its work again.', info=true) %}
+                {% do return(false) %}
+            {% endif %}
+            {% do commit.update({'committed_at': found.committed_at}) %}
+        {% endfor %}
+    {% endif %}
+    {% do return(true) %}
 {% endmacro %}
 
 
@@ -81,12 +131,18 @@
     {% set known = run_state().commits %}
     {% set name = input_name(relation) %}
     {% if known and name not in known %}
+        {% do run_state().elsewhere.append(name) %}
         {% do return(default__read_commits(relation, oldest)) %}
     {% endif %}
+    {% do return(read_logs(relation.schema ~ '/' ~ relation.identifier if known else '*/*', oldest)) %}
+{% endmacro %}
+
+
+{# The commits of the tables whose folders, `schema/table`, a pattern names; `oldest` as for read_commits(). #}
+{% macro read_logs(tables, oldest) %}
     {% set versions = [] %}
     {% for table, version in oldest.items() %}{% do versions.append("when '" ~ table ~ "' then " ~ version) %}{% endfor %}
     {% set wanted = 'case ' ~ log_table() ~ ' ' ~ versions | join(' ') ~ ' else 0 end' if versions else 0 %}
-    {% set tables = relation.schema ~ '/' ~ relation.identifier if known else '*/*' %}
     {# A writer may leave out what it did: its commit is news all the same. #}
     {% set query %}
         select
@@ -102,7 +158,7 @@
                 {{ log_version() }} as version,
                 cast(_metadata.file_modification_time as string) as timestamp,
                 max(if(value like '{"commitInfo"%', value, null)) as info
-            from text.`{{ warehouse() }}/{{ tables }}/_delta_log`
+            from text.`{{ literal_path(warehouse()) | replace('`', '``') }}/{{ tables }}/_delta_log`
             where _metadata.file_name rlike '^[0-9]+[.]json$' and {{ log_version() }} >= {{ wanted }}
             group by all
         )
@@ -126,13 +182,19 @@
 {%- endmacro %}
 
 
-{# The folder of the schemas' folders, as a pattern of paths that matches it alone. #}
+{# The folder of the schemas' folders. #}
 {% macro warehouse() %}
     {% set state = run_state() %}
     {% if not state.warehouse %}
         {% do state.update({'warehouse': run_query('set spark.sql.warehouse.dir').rows[0]['value']}) %}
     {% endif %}
-    {% do return(modules.re.sub('([][{}*?\\\\])', '\\\\\\1', state.warehouse) | replace('`', '``')) %}
+    {% do return(state.warehouse) %}
+{% endmacro %}
+
+
+{# A pattern that matches a path alone. #}
+{% macro literal_path(path) %}
+    {% do return(modules.re.sub('([][{}*?\\\\])', '\\\\\\1', path)) %}
 {% endmacro %}
 
 
@@ -152,8 +214,25 @@
             'deletes': not (appends or is_upkeep(row['operation']) or metric(metrics, 'numTargetRowsDeleted') == '0'),
             'is_upkeep': is_upkeep(row['operation']),
             'rows': metric(metrics, 'numOutputRows') | int(0),
+            'written': written_rows(row['operation'], metrics),
             'vacuumed_before': vacuumed_before(row, committed_at) if row['operation'] == 'VACUUM START' else none,
         }) %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+
+{# How many rows a commit wrote, as count_sql() counts them; none if it does not say. #}
+{% macro written_rows(operation, metrics) %}
+    {% if operation == 'MERGE' %}
+        {% set names = {'inserts': 'numTargetRowsInserted', 'updates': 'numTargetRowsUpdated', 'deletes': 'numTargetRowsDeleted'} %}
+    {% else %}
+        {% set names = {'inserts': 'numOutputRows'} %}
+    {% endif %}
+    {% set found = {'inserts': 0, 'updates': 0, 'deletes': 0} %}
+    {% for kind, name in names.items() %}
+        {% if metric(metrics, name) is none %}{% do return(none) %}{% endif %}
+        {% do found.update({kind: metric(metrics, name) | int}) %}
     {% endfor %}
     {% do return(found) %}
 {% endmacro %}

@@ -4,8 +4,8 @@
     mode    'full'     the table is made anew from everything
             'whole'    everything is read and compared with the table, row by row
             'changes'  only what was committed since the watermarks is read
-    inputs  {name: {from, to, committed_at, is_changed, commits}}: versions, `from` exclusive, `to`
-            inclusive, and how many commits between changed rows
+    inputs  {name: {from, to, last, is_changed, commits}}: versions, `from` exclusive, `to` inclusive,
+            the commit of `to`, and how many commits between changed rows
     logic   fingerprint of the model's code and the project's vars: another one means 'whole'
 #}
 {% macro model_read() %}
@@ -38,7 +38,7 @@
         {% do read.inputs.update({input: {
             'from': mark.version if mark else none,
             'to': seen[0].version,
-            'committed_at': seen[0].committed_at,
+            'last': seen[0],
             'is_changed': true,
             'commits': none,
         }}) %}
@@ -51,7 +51,7 @@
     {% endfor %}
     {% if not read.inputs and model.resource_type == 'model' %}
         {# Made of nothing but its code: watched under a name of its own. #}
-        {% do read.inputs.update({'code': {'from': 0, 'to': 0, 'committed_at': '', 'is_changed': false}}) %}
+        {% do read.inputs.update({'code': {'from': 0, 'to': 0, 'last': {'committed_at': ''}, 'is_changed': false}}) %}
         {% if read.mode == 'changes' and marks.get('code', {}).get('logic') != logic %}
             {% do reasons.append('its code or a var has changed') %}
         {% endif %}

@@ -9,7 +9,9 @@
     {% do return(graph.setdefault('incremental ' ~ invocation_id, {
         'watermarks': none,
         'commits': {},
+        'writes': {},
         'warehouse': none,
+        'elsewhere': [],
         'reads': {},
         'asked': {},
         'judged': {},

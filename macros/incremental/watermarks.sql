@@ -86,7 +86,7 @@
 
 {# After the run: the versions read by the models that succeeded and the tests that passed, beside all others. #}
 {% macro record_watermarks() %}
-    {% if execute and is_run_of_models() %}
+    {% if execute and is_run_of_models() and confirm_writes() %}
         {% set state = run_state() %}
         {% set marks = {} %}
         {% set news = [] %}
@@ -94,7 +94,7 @@
             {% set read = state.reads[result.node.unique_id] %}
             {% for name, input in read.inputs.items() %}
                 {% do marks.setdefault(read.model, {}).update({name: {
-                    'version': input.to, 'committed_at': input.committed_at, 'logic': read.logic
+                    'version': input.to, 'committed_at': input.last.committed_at, 'logic': read.logic
                 }}) %}
             {% endfor %}
             {% if marks.get(read.model) != watermarks().get(read.model) %}{% do news.append(read.model) %}{% endif %}

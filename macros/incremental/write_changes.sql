@@ -8,7 +8,7 @@
     newest_by   arriving events only: of two rows of a key the one with the larger values wins, NULL
                 lowest; without it the model's row wins
 #}
-{% macro write_changes() %}
+{% macro write_changes(has_pre_hooks) %}
     {% set read = model_read() %}
     {% set columns = column_names_of(this) %}
     {% set batch = '(\n' ~ compiled_code ~ '\n)' %}
@@ -23,11 +23,13 @@
     ) %}
     {% set tests = row_tests() %}
     {% set found = run_query(count_sql(compared, tests)).rows[0] %}
+    {% set written = {'inserts': found['inserts'] | int, 'updates': found['updates'] | int, 'deletes': found['deletes'] | int} %}
     {% call statement('main') %}
-        {{ write_sql(this, columns, compared, pruned, found) }}
+        {{ write_sql(this, columns, compared, pruned, written) }}
     {% endcall %}
-    {% if found['inserts'] or found['others'] %}
-        {% do note_version() %}
+    {% if written.values() | sum %}
+        {# A hook may have written the table before. #}
+        {% do note_version() if builds_may_overlap() or has_pre_hooks else note_write(written) %}
         {% do note_judged(tests, found, 'batch') %}
     {% endif %}
 {% endmacro %}
@@ -37,17 +39,18 @@
 {% macro count_sql(compared, tests) -%}
     select
         count_if(_write = 'insert') as inserts,
-        count_if(_write in ('update', 'delete')) as others{{ ',' if tests }}
+        count_if(_write = 'update') as updates,
+        count_if(_write = 'delete') as deletes{{ ',' if tests }}
         {{ count_failing(tests, '_is_in_batch') }}
     from ({{ with_failing(compared, tests) }})
 {%- endmacro %}
 
 
-{# The statement that writes: `found` counts the rows to insert, and those to update or delete. #}
-{% macro write_sql(target, columns, compared, pruned, found) -%}
-    {%- if not found['inserts'] and not found['others'] -%}
+{# The statement that writes the rows that `written` counts. #}
+{% macro write_sql(target, columns, compared, pruned, written) -%}
+    {%- if not written.values() | sum -%}
     select 'nothing changed' as result
-    {%- elif found['others'] or builds_may_overlap() -%}
+    {%- elif written.updates or written.deletes or builds_may_overlap() -%}
     {#- Without the rows that stay: MERGE rewrites each file in which it finds one. -#}
     merge into {{ target }} as target
     using (select * from {{ compared }} where _write is not null) as source

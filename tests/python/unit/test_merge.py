@@ -14,8 +14,11 @@ MERGE = (
     "id = source.id, value = source.value "
     "when not matched then insert (id, value) values (source.id, source.value)"
 )
+APPENDED = {"inserts": 1, "updates": 0, "deletes": 0}
+REWRITTEN = {"inserts": 0, "updates": 0, "deletes": 1}
+NOTHING = {"inserts": 0, "updates": 0, "deletes": 0}
 APPENDS = {
-    "write_sql('t', ['id', 'value'], 'c', 'p', {'inserts': 1, 'others': 0})": (
+    f"write_sql('t', ['id', 'value'], 'c', 'p', {APPENDED})": (
         "insert into t (id, value) select id, value from c where _write = 'insert'"
     ),
 }
@@ -28,8 +31,8 @@ STATEMENTS = {
         "values (source.id, source.value, source._seen_at) "
         "when not matched by source then delete"
     ),
-    "write_sql('t', ['id', 'value'], 'c', 'p', {'inserts': 0, 'others': 1})": MERGE,
-    "write_sql('t', ['id', 'value'], 'c', 'p', {'inserts': 0, 'others': 0})": (
+    f"write_sql('t', ['id', 'value'], 'c', 'p', {REWRITTEN})": MERGE,
+    f"write_sql('t', ['id', 'value'], 'c', 'p', {NOTHING})": (
         "select 'nothing changed' as result"
     ),
     "compare_sql('t', 'b', ['id', 'value'], 'p', {'columns': ['id'], 'filter': 'literals', "
