@@ -378,7 +378,8 @@ def test_what_the_model_wrote_is_told_from_what_something_else_wrote_before(
         {% endif %}
     """
     project.model("shops", SHOPS + meanwhile)
-    project.model("log", GONE.replace("sales", "shops").replace("-id", "'-' || shop").replace("id", "shop"))
+    reader = GONE.replace("sales", "shops").replace("-id", "'-' || shop").replace("id", "shop")
+    project.model("log", reader)
     project.build()
     project.rows("insert into silver.sales values (4, 'a', 5)")
     project.build()

@@ -32,9 +32,7 @@ STATEMENTS = {
         "when not matched by source then delete"
     ),
     f"write_sql('t', ['id', 'value'], 'c', 'p', {REWRITTEN})": MERGE,
-    f"write_sql('t', ['id', 'value'], 'c', 'p', {NOTHING})": (
-        "select 'nothing changed' as result"
-    ),
+    f"write_sql('t', ['id', 'value'], 'c', 'p', {NOTHING})": ("select 'nothing changed' as result"),
     "compare_sql('t', 'b', ['id', 'value'], 'p', {'columns': ['id'], 'filter': 'literals', "
     "'rows': [['7L']]})": (
         "select coalesce(source.id, target.id) as id, source.value as value, "
