@@ -77,8 +77,10 @@
     {% set writes = run_state().writes %}
     {% if writes %}
         {% set versions = {} %}
-        {% for name, commit in writes.items() %}{% do versions.update({name: commit.version}) %}{% endfor %}
-        {% set logs = read_logs('{' ~ versions | join(',') | replace('.', '/') ~ '}', versions) %}
+        {% for name, commit in writes.items() if name not in run_state().elsewhere %}
+            {% do versions.update({name: commit.version}) %}
+        {% endfor %}
+        {% set logs = read_logs('{' ~ versions | join(',') | replace('.', '/') ~ '}', versions) if versions else {} %}
         {% for name, commit in writes.items() %}
             {% set own = logs[name] if name in logs else default__read_commits(commit.table, {})[name] %}
             {% set found = own | selectattr('version', 'eq', commit.version) | first | default({}) %}
@@ -130,10 +132,9 @@
 {% macro spark__read_commits(relation, oldest) %}
     {% set known = run_state().commits %}
     {% set name = input_name(relation) %}
-    {% if known and name not in known %}
-        {% do run_state().elsewhere.append(name) %}
-        {% do return(default__read_commits(relation, oldest)) %}
-    {% endif %}
+    {% set elsewhere = run_state().elsewhere %}
+    {% if known and name not in known %}{% do elsewhere.append(name) %}{% endif %}
+    {% if name in elsewhere %}{% do return(default__read_commits(relation, oldest)) %}{% endif %}
     {% do return(read_logs(relation.schema ~ '/' ~ relation.identifier if known else '*/*', oldest)) %}
 {% endmacro %}
 
