@@ -49,8 +49,8 @@
 {#
   A table at its version of the beginning of this run, for a model that reads its own: what is kept of
   that would be planned and computed anew once the model has written it. By its folder, since Spark plans anew
-  whatever reads a table of that name, whichever version. Elsewhere builds may overlap, and a MERGE must see
-  what another has written.
+  whatever reads a table of that name, whichever version. On other targets builds may overlap, and a MERGE must
+  see what another has written.
 #}
 {% macro as_it_was(relation) -%}
     {%- if model_read().mode == 'changes' and nodes_share_session() -%}

@@ -30,16 +30,14 @@
 
 {#
   Look at the model's table again, which has just been written: its readers start at once, and would
-  each ask. All of its log that is known is read anew, for the table may be another one of its name, or lie
-  elsewhere.
+  each ask. All of its log that is known is read anew, for the table may be another one of its name.
 #}
 {% macro note_version() %}
     {% if is_run_of_models() %}
         {% set known = run_state().commits %}
         {% set name = input_name(this) %}
         {% set oldest = {name: known[name][-1].version} if name in known else {} %}
-        {% set found = read_commits(this, oldest).get(name) or default__read_commits(this, {})[name] %}
-        {% do known.update({name: found}) %}
+        {% do known.update({name: read_commits(this, oldest)[name]}) %}
     {% endif %}
 {% endmacro %}
 
@@ -133,9 +131,15 @@
     {% set known = run_state().commits %}
     {% set name = input_name(relation) %}
     {% set elsewhere = run_state().elsewhere %}
-    {% if known and name not in known %}{% do elsewhere.append(name) %}{% endif %}
-    {% if name in elsewhere %}{% do return(default__read_commits(relation, oldest)) %}{% endif %}
-    {% do return(read_logs(relation.schema ~ '/' ~ relation.identifier if known else '*/*', oldest)) %}
+    {% set found = {} %}
+    {% if not known or (name in known and name not in elsewhere) %}
+        {% do found.update(read_logs(relation.schema ~ '/' ~ relation.identifier if known else '*/*', oldest)) %}
+    {% endif %}
+    {% if name not in found %}
+        {% do elsewhere.append(name) %}
+        {% do found.update(default__read_commits(relation, oldest)) %}
+    {% endif %}
+    {% do return(found) %}
 {% endmacro %}
 
 

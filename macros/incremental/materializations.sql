@@ -75,7 +75,7 @@
 {% macro follow_changes() %}
     {% if has_news() %}
         {{ run_hooks(pre_hooks) }}
-        {% do write_changes(has_pre_hooks=pre_hooks | length > 0) %}
+        {% do write_changes() %}
         {{ run_hooks(post_hooks) }}
     {% else %}
         {% do leave_as_it_is() %}

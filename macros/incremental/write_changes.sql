@@ -8,7 +8,7 @@
     newest_by   arriving events only: of two rows of a key the one with the larger values wins, NULL
                 lowest; without it the model's row wins
 #}
-{% macro write_changes(has_pre_hooks) %}
+{% macro write_changes() %}
     {% set read = model_read() %}
     {% set columns = column_names_of(this) %}
     {% set batch = '(\n' ~ compiled_code ~ '\n)' %}
@@ -29,7 +29,7 @@
     {% endcall %}
     {% if written.values() | sum %}
         {# A hook may have written the table before. #}
-        {% do note_version() if builds_may_overlap() or has_pre_hooks else note_write(written) %}
+        {% do note_version() if builds_may_overlap() or pre_hooks else note_write(written) %}
         {% do note_judged(tests, found, 'batch') %}
     {% endif %}
 {% endmacro %}

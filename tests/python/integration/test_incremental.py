@@ -402,6 +402,7 @@ def test_a_table_that_lies_elsewhere_is_followed_too(project: SmallProject) -> N
     project.build()
     assert project.rows("select amount from silver.read where shop = 'a'") == [(35,)]
     assert project.build()["read"] == "success: nothing changed"
+    assert project.build("--select", "read")["read"] == "success: nothing changed"
 
 
 @pytest.mark.parametrize("operation", ["insert into {0} values (4, 'b', 5)", "optimize {0}"])
