@@ -73,9 +73,10 @@
 #}
 {% macro confirm_writes() %}
     {% set writes = run_state().writes %}
+    {% set elsewhere = run_state().elsewhere %}
     {% if writes %}
         {% set versions = {} %}
-        {% for name, commit in writes.items() if name not in run_state().elsewhere %}
+        {% for name, commit in writes.items() if name not in elsewhere %}
             {% do versions.update({name: commit.version}) %}
         {% endfor %}
         {% set logs = read_logs('{' ~ versions | join(',') | replace('.', '/') ~ '}', versions) if versions else {} %}
