@@ -11,6 +11,7 @@
     {% set stored_columns = adapter.get_columns_in_relation(old_relation) | map(attribute='name') | list %}
     {% if full_refresh or columns != stored_columns %}
         {% do adapter.drop_relation(old_relation) %}
+        {% do forget_version() %}
         {% do return(create_csv_table(model, agate_table)) %}
     {% endif %}
     {% set stored = run_query('select ' ~ columns | join(', ') ~ ' from ' ~ old_relation) %}
@@ -61,10 +62,24 @@
 
 
 {% macro spark__load_csv_rows(model, agate_table) %}
-    {% if model.unique_id in run_state().seeds_kept %}
+    {% set state = run_state() %}
+    {% if model.unique_id in state.seeds_kept %}
         {% do note_load(model) %}
         {% do return("select 'nothing changed' as result") %}
     {% endif %}
+    {% set sql = 'insert into ' ~ this ~ ' ' ~ seed_values(model, agate_table) %}
+    {% if model.unique_id not in state.seeds_made %}
+        {% do run_query(sql) %}
+        {% do note_version() %}
+    {% endif %}
+    {% do note_load(model) %}
+    {% if is_run_of_models() %}{% do judge_table() %}{% endif %}
+    {% do return(sql) %}
+{% endmacro %}
+
+
+{# The rows of a seed, in the types of its columns. #}
+{% macro seed_values(model, agate_table) %}
     {% set types = model.config.get('column_types', {}) %}
     {% set rows = [] %}
     {% for row in agate_table.rows %}
@@ -76,17 +91,13 @@
         {% endfor %}
         {% do rows.append('(' ~ cells | join(', ') ~ ')') %}
     {% endfor %}
-    {% set sql = 'insert into ' ~ this ~ ' values ' ~ rows | join(', ') %}
-    {% if rows %}{% do run_query(sql) %}{% endif %}
-    {% do note_version() %}
-    {% do note_load(model) %}
-    {% do return(sql) %}
+    {% do return('values ' ~ rows | join(', ')) %}
 {% endmacro %}
 
 
 {#
-  As dbt-spark's, with the table's properties, since a seed has a change feed like every other table,
-  and in the form that does without complaint about what a killed creation has left behind.
+  With its rows, in one commit, and with the table's properties, since a seed has a change feed like every other
+  table; in the form that does without complaint about what a killed creation has left behind.
 #}
 {% macro spark__create_csv_table(model, agate_table) %}
     {% set types = model.config.get('column_types', {}) %}
@@ -99,7 +110,10 @@
             cast(null as {{ types.get(name, adapter.convert_type(agate_table, loop.index0)) }}) as {{ name }}{{ ',' if not loop.last }}
             {%- endfor %}
         where false
+        {{ 'union all ' ~ seed_values(model, agate_table) if agate_table.rows }}
     {% endset %}
     {% do run_query(sql) %}
+    {% do run_state().seeds_made.append(model.unique_id) %}
+    {% do note_made(was_there=false) %}
     {% do return(sql) %}
 {% endmacro %}

@@ -10,8 +10,9 @@
     {% if is_following_changes() %}
         {{ return(follow_changes()) }}
     {% endif %}
+    {% set was_there = load_relation(this) is not none %}
     {% set built = dbt.materialization_incremental_spark() %}
-    {% do note_version() %}
+    {% do note_made(was_there) %}
     {% do judge_table() %}
     {{ return(built) }}
 {% endmaterialization %}
@@ -21,8 +22,9 @@
     {% if is_following_changes() %}
         {{ return(follow_changes()) }}
     {% endif %}
+    {% set was_there = load_relation(this) is not none %}
     {% set built = dbt.materialization_incremental_databricks() %}
-    {% do note_version() %}
+    {% do note_made(was_there) %}
     {% do judge_table() %}
     {{ return(built) }}
 {% endmaterialization %}

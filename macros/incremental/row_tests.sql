@@ -1,16 +1,19 @@
 {#
   Tests that judge each row by itself, or each key, are decided while their model is written: the statement that
   compares the batch with the table counts the rows that fail, for all of them at once; of a table that
-  is made anew or compared whole one statement counts them afterwards. A test that no row fails has
-  passed, if the table has no other commit, since it last passed or since the count; any other reads
-  the table itself.
+  is made anew or compared whole one statement counts them afterwards. A reference between two such tables
+  is decided with the later one. A test that no row fails has passed, if the table has no other commit, since it
+  last passed or since the count; any other reads the table itself.
 #}
 
-{# The selected tests of the model at hand that its batch can decide: {unique_id: condition that a row fails}. #}
-{% macro row_tests() %}
+{# The selected tests of a node's table that each of its rows, or keys, decides: {unique_id: condition that a row fails}. #}
+{% macro row_tests(table) %}
+    {% set key = graph.nodes[table].config.unique_key %}
     {% set found = {} %}
-    {% for test in graph.nodes.values() if test.attached_node == model.unique_id and test.unique_id in selected_resources %}
-        {% if is_plain(test.config) %}
+    {% for test in graph.nodes.values() if test.attached_node == table and test.unique_id in selected_resources %}
+        {# Rows of some other key than the model's may be anywhere in the table. #}
+        {% set is_of_key = not key or test.test_metadata.kwargs.columns == ([key] if key is string else key) %}
+        {% if is_plain(test.config) and (is_of_key or test.test_metadata.name != 'primary_key') %}
             {% set failing = failing_row(test.test_metadata.name, arguments_of(test)) %}
             {% if failing and test.config.where %}
                 {% set failing = '(' ~ test.config.where ~ ') and (' ~ failing ~ ')' %}
@@ -67,7 +70,7 @@
         {% do return(outside | join(' or ')) %}
     {% elif name == 'satisfies' %}
         {% do return('(' ~ arguments.condition ~ ') is not true') %}
-    {% elif name == 'primary_key' and arguments.columns == key_columns() %}
+    {% elif name == 'primary_key' %}
         {% set failing = ['count(*) over (partition by ' ~ arguments.columns | join(', ') ~ ') > 1'] %}
         {% for key in arguments.columns | reject('in', arguments.get('nullable', [])) %}
             {% do failing.append(key ~ ' is null') %}
@@ -81,20 +84,35 @@
 {% endmacro %}
 
 
-{# Count the failing rows of the whole table, for the tests of single rows that are selected. #}
+{#
+  Count the failing rows of the whole table, for the selected tests of single rows, and those of tables that were
+  made before in this run, for tests that look keys up in this one.
+#}
 {% macro judge_table() %}
-    {% set built = [model.unique_id] + ancestors() %}
-    {% set tests = {} %}
-    {% for test, failing in row_tests().items() %}
-        {# Where another table, in which it looks keys up, is as it will be at the end of the run. #}
-        {% if not graph.nodes[test].depends_on.nodes | reject('in', built) | list %}
-            {% do tests.update({test: failing}) %}
+    {% set made = run_state().made %}
+    {% do made.update({model.unique_id: commits(this)[0].version}) %}
+    {% set built = ancestors() %}
+    {% set ready = {} %}
+    {% for test in graph.nodes.values() if test.get('attached_node') in made and model.unique_id in test.depends_on.nodes %}
+        {# A table in which it looks keys up must be as it will be at the end of the run. #}
+        {% set to_come = [] %}
+        {% for table in test.depends_on.nodes if table not in made and table not in built %}{% do to_come.append(table) %}{% endfor %}
+        {% if not to_come %}{% do ready.setdefault(test.attached_node, []).append(test.unique_id) %}{% endif %}
+    {% endfor %}
+    {% set judged = {} %}
+    {% set counts = [] %}
+    {% for table, names in ready.items() %}
+        {% set tests = {} %}
+        {% for test, failing in row_tests(table).items() if test in names %}{% do tests.update({test: failing}) %}{% endfor %}
+        {% if tests %}
+            {% do judged.update({table: tests}) %}
+            {% set rows = with_failing(graph.nodes[table].relation_name, tests) %}
+            {% do counts.append('(select ' ~ count_failing(tests, 'true') ~ ' from (' ~ rows ~ '))') %}
         {% endif %}
     {% endfor %}
-    {% if tests %}
-        {% set rows = with_failing(this, tests) %}
-        {% set found = run_query('select ' ~ count_failing(tests, 'true') ~ ' from (' ~ rows ~ ')').rows[0] %}
-        {% do note_judged(tests, found, commits(this)[0].version) %}
+    {% if counts %}
+        {% set found = run_query('select * from ' ~ counts | join(' cross join ')).rows[0] %}
+        {% for table, tests in judged.items() %}{% do note_judged(tests, found, made[table]) %}{% endfor %}
     {% endif %}
 {% endmacro %}
 
@@ -114,12 +132,12 @@
 {% endmacro %}
 
 
-{# The rows of a table or view and whether each fails, `failing_0` and so on, by tests as row_tests() gives them. #}
+{# The rows of a table or view and whether each fails, in a column for each of `tests`, as row_tests() gives them. #}
 {% macro with_failing(relation, tests) -%}
     select
         *
-        {%- for failing in tests.values() %},
-        {{ failing }} as failing_{{ loop.index0 }}
+        {%- for test, failing in tests.items() %},
+        {{ failing }} as {{ failing_column(test) }}
         {%- endfor %}
     from {{ relation }}
 {%- endmacro %}
@@ -128,15 +146,21 @@
 {# Their counts, over the rows for which `condition` holds. #}
 {% macro count_failing(tests, condition) -%}
     {%- for test in tests -%}
-    count_if({{ condition }} and failing_{{ loop.index0 }}) as failing_{{ loop.index0 }}{{ ', ' if not loop.last }}
+    count_if({{ condition }} and {{ failing_column(test) }}) as {{ failing_column(test) }}{{ ', ' if not loop.last }}
     {%- endfor -%}
+{%- endmacro %}
+
+
+{# A generic test's unique_id ends with a hash of its own. #}
+{% macro failing_column(test) -%}
+    failing_{{ test.split('.')[-1] }}
 {%- endmacro %}
 
 
 {# Remember the tests that no row fails; `by` is 'batch', or the version of the table that was looked at. #}
 {% macro note_judged(tests, found, by) %}
-    {% for test in tests %}
-        {% if not found['failing_' ~ loop.index0] %}{% do run_state().judged.update({test: by}) %}{% endif %}
+    {% for test in tests if not found[failing_column(test)] %}
+        {% do run_state().judged.update({test: by}) %}
     {% endfor %}
 {% endmacro %}
 

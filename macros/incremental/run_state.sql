@@ -14,11 +14,13 @@
         'elsewhere': [],
         'reads': {},
         'asked': {},
+        'made': {},
         'judged': {},
         'touched': {},
         'lost_keys': {},
         'kept': [],
         'seeds_kept': [],
+        'seeds_made': [],
         'passed': none,
     })) %}
 {% endmacro %}
