@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -201,7 +201,8 @@ def build(context: typer.Context, lakehouse: Lakehouse = None) -> None:
         settings = read_settings(lakehouse=lakehouse)
         load_dbt()
         if not is_served(settings.target):
-            start(settings, is_brief=is_brief_build(settings, context.args))
+            spark = start(settings, is_brief=is_brief_build(settings, context.args))
+            warm_up(spark, settings)
         run_build(settings, context.args)
 
 
@@ -356,6 +357,17 @@ def is_brief_build(settings: Settings, arguments: Sequence[str]) -> bool:
 def load_dbt() -> None:
     """Have dbt load beside what follows: it takes seconds, as Spark does to start."""
     Thread(target=import_module, args=["dbt.cli.main"], daemon=True).start()
+
+
+def warm_up(spark: "SparkSession", settings: Settings) -> None:
+    """Have Spark read a table beside what follows: its first takes seconds, and dbt reads files."""
+
+    def read_watermarks() -> None:
+        # The build says what is wrong, and without a table there is a first load to do.
+        with suppress(Exception):
+            spark.read.format("delta").load(str(settings.lakehouse / "ops/watermarks")).collect()
+
+    Thread(target=read_watermarks, daemon=True).start()
 
 
 def run_ingest(spark: "SparkSession", settings: Settings, every: timedelta | None = None) -> None:

@@ -22,6 +22,12 @@
 {% endmacro %}
 
 
+{# Called at the start of a run, since dbt's threads would all ask first. #}
+{% macro look_at_logs() %}
+    {% if execute and is_run_of_models() and nodes_share_session() %}{% do commits(watermarks_relation()) %}{% endif %}
+{% endmacro %}
+
+
 {# Whether a commit of a table after version `from` may have deleted rows. #}
 {% macro deletes_since(relation, from) %}
     {% do return(commits(relation, from) | selectattr('version', 'gt', from) | selectattr('deletes') | list | length > 0) %}

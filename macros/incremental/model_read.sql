@@ -15,7 +15,7 @@
     {% set reads = run_state().reads %}
     {% if model.unique_id not in reads %}
         {% do reads.update({model.unique_id: plan_read()}) %}
-        {% if has_news() %}{% do keep_inputs_for_run() %}{% endif %}
+        {% if has_news() and not is_judged() %}{% do keep_inputs_for_run() %}{% endif %}
     {% endif %}
     {% do return(reads[model.unique_id]) %}
 {% endmacro %}
