@@ -93,6 +93,8 @@ def arguments(settings: Settings, address: Address, jars: Sequence[Path]) -> lis
         "spark.driver.extraClassPath": ":".join(map(str, jars)),
         "spark.jars": ",".join(map(str, jars)),
         "spark.sql.catalogImplementation": "hive",
+        # Its clients' queries may be of any size; dbt's sessions go without.
+        "spark.sql.adaptive.enabled": "true",
         "spark.hadoop.hive.server2.thrift.bind.host": address.host,
         "spark.hadoop.hive.server2.thrift.port": str(address.port),
         UMASK: umask_text(),

@@ -68,12 +68,16 @@
         {% do return("select 'nothing changed' as result") %}
     {% endif %}
     {% set sql = 'insert into ' ~ this ~ ' ' ~ seed_values(model, agate_table) %}
-    {% if model.unique_id not in state.seeds_made %}
-        {% do run_query(sql) %}
+    {% if model.unique_id in state.seeds_made %}
+        {% set sql = "select 'made with its rows' as result" %}
+    {% else %}
+        {# Databricks asks for no rows too. #}
+        {% if agate_table.rows %}{% do run_query(sql) %}{% endif %}
         {% do note_version() %}
     {% endif %}
     {% do note_load(model) %}
-    {% if is_run_of_models() %}{% do judge_table() %}{% endif %}
+    {# A hook may write more. #}
+    {% if is_run_of_models() and not post_hooks %}{% do judge_table() %}{% endif %}
     {% do return(sql) %}
 {% endmacro %}
 

@@ -1,6 +1,6 @@
 {#
   The newest commits of a Delta table, newest first, back to version `down_to` where the log still
-  has it: a list of {version, committed_at, operation, appends, deletes, is_upkeep, rows, written,
+  has it: a list of {version, committed_at, operation, appends, deletes, is_upkeep, written,
   vacuumed_before}, the last for a VACUUM: files given up before then are gone. Asked once a run for each input,
   so every model of a run sees the same version of it.
 #}
@@ -22,7 +22,10 @@
 {% endmacro %}
 
 
-{# Called at the start of a run, since dbt's threads would all ask first. #}
+{#
+  Called at the start of a run: dbt's threads would all ask first, and one of them see what another has just written
+  as what was there before.
+#}
 {% macro look_at_logs() %}
     {% if execute and is_run_of_models() and nodes_share_session() %}{% do commits(watermarks_relation()) %}{% endif %}
 {% endmacro %}
@@ -53,8 +56,12 @@
   lakehouse has one commit more than its log had, if there was one, and if nothing else is done to it.
 #}
 {% macro note_made(was_there) %}
-    {% set known = run_state().commits %}
-    {% set is_found = known and (input_name(this) in known) == was_there and not config.get('location_root') %}
+    {% set state = run_state() %}
+    {% set name = input_name(this) %}
+    {# Not so where tables lie elsewhere, nor of a younger log of a name that had marks, of which the first look saw no more. #}
+    {% set is_found = not config.get('location_root')
+        and input_name(watermarks_relation()) in state.commits and input_name(watermarks_relation()) not in state.elsewhere
+        and (name in state.commits) == was_there and (was_there or name not in oldest_watermarks()) %}
     {% set is_one_commit = model_read().mode == 'full' and model.language != 'python' and not (
         pre_hooks or post_hooks or config.get('persist_docs') or config.get('contract', {}).enforced
     ) %}
@@ -82,7 +89,6 @@
         'appends': operation == 'WRITE',
         'deletes': not written or written.deletes > 0,
         'is_upkeep': false,
-        'rows': written.inserts + written.updates if written else 0,
         'vacuumed_before': none,
         'written': written,
         'table': this,
@@ -100,7 +106,9 @@
     {% set writes = run_state().writes %}
     {% set elsewhere = run_state().elsewhere %}
     {% if writes %}
-        {% set versions = {} %}
+        {# A table that is there for certain, lest the pattern finds none. #}
+        {% set watermarks = input_name(watermarks_relation()) %}
+        {% set versions = {watermarks: run_state().commits[watermarks][0].version} if watermarks in run_state().commits else {} %}
         {% for name, commit in writes.items() if name not in elsewhere %}
             {% do versions.update({name: commit.version}) %}
         {% endfor %}
@@ -244,7 +252,6 @@
             'appends': appends,
             'deletes': not (appends or is_upkeep(row['operation']) or metric(metrics, 'numTargetRowsDeleted') == '0'),
             'is_upkeep': is_upkeep(row['operation']),
-            'rows': metric(metrics, 'numOutputRows') | int(0),
             'written': written_rows(row['operation'], metrics),
             'vacuumed_before': vacuumed_before(row, committed_at) if row['operation'] == 'VACUUM START' else none,
         }) %}

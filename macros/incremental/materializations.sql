@@ -22,9 +22,8 @@
     {% if is_following_changes() %}
         {{ return(follow_changes()) }}
     {% endif %}
-    {% set was_there = load_relation(this) is not none %}
     {% set built = dbt.materialization_incremental_databricks() %}
-    {% do note_made(was_there) %}
+    {% do note_version() %}
     {% do judge_table() %}
     {{ return(built) }}
 {% endmaterialization %}

@@ -6,11 +6,11 @@
   last passed or since the count; any other reads the table itself.
 #}
 
-{# The selected tests of a node's table that each of its rows, or keys, decides: {unique_id: condition that a row fails}. #}
-{% macro row_tests(table) %}
+{# Those of `names`, tests of a node's table, that each of its rows, or keys, decides: {unique_id: condition that a row fails}. #}
+{% macro row_tests(table, names) %}
     {% set key = graph.nodes[table].config.unique_key %}
     {% set found = {} %}
-    {% for test in graph.nodes.values() if test.attached_node == table and test.unique_id in selected_resources %}
+    {% for test in graph.nodes.values() if test.attached_node == table and test.unique_id in names %}
         {# Rows of some other key than the model's may be anywhere in the table. #}
         {% set is_of_key = not key or test.test_metadata.kwargs.columns == ([key] if key is string else key) %}
         {% if is_plain(test.config) and (is_of_key or test.test_metadata.name != 'primary_key') %}
@@ -93,17 +93,18 @@
     {% do made.update({model.unique_id: commits(this)[0].version}) %}
     {% set built = ancestors() %}
     {% set ready = {} %}
-    {% for test in graph.nodes.values() if test.get('attached_node') in made and model.unique_id in test.depends_on.nodes %}
+    {% for id in selected_resources if id in graph.nodes and graph.nodes[id].get('attached_node') in made %}
+        {% set test = graph.nodes[id] %}
         {# A table in which it looks keys up must be as it will be at the end of the run. #}
-        {% set to_come = [] %}
-        {% for table in test.depends_on.nodes if table not in made and table not in built %}{% do to_come.append(table) %}{% endfor %}
-        {% if not to_come %}{% do ready.setdefault(test.attached_node, []).append(test.unique_id) %}{% endif %}
+        {% set to_come = test.depends_on.nodes | reject('in', made) | reject('in', built) | list %}
+        {% if model.unique_id in test.depends_on.nodes and not to_come %}
+            {% do ready.setdefault(test.attached_node, []).append(id) %}
+        {% endif %}
     {% endfor %}
     {% set judged = {} %}
     {% set counts = [] %}
     {% for table, names in ready.items() %}
-        {% set tests = {} %}
-        {% for test, failing in row_tests(table).items() if test in names %}{% do tests.update({test: failing}) %}{% endfor %}
+        {% set tests = row_tests(table, names) %}
         {% if tests %}
             {% do judged.update({table: tests}) %}
             {% set rows = with_failing(graph.nodes[table].relation_name, tests) %}

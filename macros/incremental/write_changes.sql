@@ -21,16 +21,20 @@
     {% set compared = keep_for_run(
         this.identifier ~ '__compared', compare_sql(as_it_was(this), batch, columns, pruned, read.get('touched'))
     ) %}
-    {% set tests = row_tests(model.unique_id) %}
+    {% set tests = row_tests(model.unique_id, selected_resources) %}
     {% set found = run_query(count_sql(compared, tests)).rows[0] %}
     {% set written = {'inserts': found['inserts'] | int, 'updates': found['updates'] | int, 'deletes': found['deletes'] | int} %}
     {% call statement('main') %}
         {{ write_sql(this, columns, compared, pruned, written) }}
     {% endcall %}
     {% if written.values() | sum %}
-        {# A hook may have written the table before. #}
-        {% do note_version() if builds_may_overlap() or pre_hooks else note_write('MERGE' if written.updates or written.deletes else 'WRITE', written) %}
-        {% do note_judged(tests, found, 'batch') %}
+        {# A hook may write the table too, before or afterwards. #}
+        {% if builds_may_overlap() or pre_hooks %}
+            {% do note_version() %}
+        {% else %}
+            {% do note_write('MERGE' if written.updates or written.deletes else 'WRITE', written) %}
+        {% endif %}
+        {% if not post_hooks %}{% do note_judged(tests, found, 'batch') %}{% endif %}
     {% endif %}
 {% endmacro %}
 

@@ -25,7 +25,7 @@ seeds:
   +file_format: delta
 snapshots:
   +file_format: delta
-on-run-start: ["{{{{ create_watermarks() }}}}"]
+on-run-start: ["{{{{ create_watermarks() }}}}", "{{{{ look_at_logs() }}}}"]
 on-run-end: ["{{{{ record_watermarks() }}}}", "{{{{ release_kept() }}}}"]
 """
 

@@ -69,11 +69,19 @@
 
 {# What the seeds' macros share. #}
 {% macro run_state() %}
-    {% do return(graph.setdefault('stock ' ~ invocation_id, {'seeds_kept': []})) %}
+    {% do return(graph.setdefault('stock ' ~ invocation_id, {'seeds_kept': [], 'seeds_made': []})) %}
 {% endmacro %}
 
 
 {% macro note_version() %}
+{% endmacro %}
+
+
+{% macro note_made(was_there) %}
+{% endmacro %}
+
+
+{% macro forget_version() %}
 {% endmacro %}
 
 

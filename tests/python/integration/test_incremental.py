@@ -508,6 +508,35 @@ def test_a_seed_made_anew_is_known_as_it_is_then(project: SmallProject) -> None:
     assert not asked, asked
 
 
+def test_what_a_hook_adds_to_a_seed_is_tested(project: SmallProject) -> None:
+    project.seed("towns", "shop,town\na,x\n")
+    project.test(
+        "towns.yml",
+        """
+        version: 2
+        seeds:
+          - name: towns
+            config: {post_hook: "insert into {{ this }} values ('b', null)"}
+            data_tests:
+              - not_null: {name: named, arguments: {column_name: town}}
+        """,
+    )
+    assert project.build()["named"].startswith("fail")
+
+
+def test_tables_made_anew_once_more_are_known_by_their_versions(project: SmallProject) -> None:
+    """Taken for granted when they are made, and found as they were taken to be."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    project.build()
+    project.rows("insert into silver.sales values (4, 'b', 5)")
+    project.build()
+    project.build("--full-refresh")
+    assert not [said for said in project.said if "Something else wrote" in said]
+    assert not [text for text in project.statements if "describe history" in text]
+    assert project.build()["shops"] == "success: nothing changed"
+
+
 FORGETFUL = """
     {{ config(unique_key=['shop']) }}
     {%- set touched = touched_slices(['shop'], [
