@@ -67,10 +67,9 @@
         {% do note_load(model) %}
         {% do return("select 'nothing changed' as result") %}
     {% endif %}
-    {% set sql = 'insert into ' ~ this ~ ' ' ~ seed_values(model, agate_table) %}
-    {% if model.unique_id in state.seeds_made %}
-        {% set sql = "select 'made with its rows' as result" %}
-    {% else %}
+    {% set sql = "select 'made with its rows' as result" %}
+    {% if model.unique_id not in state.seeds_made %}
+        {% set sql = 'insert into ' ~ this ~ ' ' ~ seed_values(model, agate_table) %}
         {# Databricks asks for no rows too. #}
         {% if agate_table.rows %}{% do run_query(sql) %}{% endif %}
         {% do note_version() %}

@@ -375,7 +375,7 @@ def test_a_key_that_a_batch_repeats_fails_its_test(project: SmallProject) -> Non
 def test_the_logs_of_tables_are_looked_at_when_a_build_begins_and_when_it_ends(
     project: SmallProject,
 ) -> None:
-    """By the first node for all tables, and for those written."""
+    """Before its first node for all tables, and then for those written."""
     project.model("sales", SALES)
     for reader in range(3):
         project.model(f"shops_{reader}", SHOPS)
