@@ -17,6 +17,7 @@ from benchmarks.load import load
 from benchmarks.no_news_build import no_news_build
 from benchmarks.plots import draw
 from benchmarks.report import report
+from benchmarks.timing import pace
 from python_ingest.settings import PROJECT
 
 RESULTS = PROJECT / "benchmarks" / "RESULTS.md"
@@ -38,7 +39,7 @@ def main(chosen: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory(prefix="fitness-bench-") as folder:
             figures[name] = {
                 "date": f"{datetime.now(UTC):%Y-%m-%d}",
-                "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+                "machine": machine(),
                 "versions": {package: version(package) for package in PACKAGES},
                 "figures": MEASURES[name](Path(folder)),
             }
@@ -46,6 +47,12 @@ def main(chosen: Sequence[str]) -> None:
         RESULTS.write_text(report(figures))
         draw(figures, RESULTS.parent)
     print(RESULTS.read_text())
+
+
+def machine() -> str:
+    """Say what the machine is, and how fast just now."""
+    what = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
+    return f"{what}, ten million additions in Python in {pace():.2f} s"
 
 
 if __name__ == "__main__":

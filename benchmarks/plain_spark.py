@@ -1,7 +1,7 @@
 """What incrementality costs: the same tables by a plain Spark batch job.
 
 Landing is parsed by the project's own parser, in one batch, and each model's SQL, as dbt compiles
-it for a full refresh, overwrites a Parquet table, one after another: no dbt run, no watermarks, no
+it for a full refresh, overwrites a table, one after another: no dbt run, no watermarks, no
 MERGE, no tests. The snapshot of profiles is left out: what was believed before cannot be computed.
 
 The tables have the names of the project's own, so the job needs a process and a lakehouse folder to
@@ -43,8 +43,8 @@ def compile_models(settings: Settings) -> None:
         raise BuildError(f"dbt did not compile the models: {result.exception}")
 
 
-def plain_spark_job(spark: SparkSession, settings: Settings) -> None:
-    """Read landing, compute, overwrite the tables; compile_models() comes before.
+def plain_spark_job(spark: SparkSession, settings: Settings, kind: str) -> None:
+    """Read landing, compute, overwrite tables of a kind, delta or parquet; compile_models() first.
 
     Raises FitnessError in a lakehouse that holds tables of the project.
     """
@@ -52,21 +52,21 @@ def plain_spark_job(spark: SparkSession, settings: Settings) -> None:
         raise FitnessError(f"{settings.lakehouse} is the project's: give the job another folder.")
     spark.conf.set("spark.sql.ansi.enabled", "false")  # as dbt has it
     for layer in LAYERS:
-        folder = settings.lakehouse / "parquet" / layer
+        folder = settings.lakehouse / kind / layer
         spark.sql(f"create schema if not exists {layer} location '{folder}'")
-    write_bronze(spark, settings.landing)
+    write_bronze(spark, settings.landing, kind)
     for node in nodes_in_order():
         table = f"{node['schema']}.{node['alias']}"
         spark.sql(f"drop table if exists {table}")
         if node["resource_type"] == "seed":
-            write_seed(spark, node, table)
+            write_seed(spark, node, table, kind)
             continue
         columns = node["config"].get("partition_by")
         partitioned = f"partitioned by ({', '.join(columns)})" if columns else ""
-        spark.sql(f"create table {table} using parquet {partitioned} as {node['compiled_code']}")
+        spark.sql(f"create table {table} using {kind} {partitioned} as {node['compiled_code']}")
 
 
-def write_bronze(spark: SparkSession, landing: Path) -> None:
+def write_bronze(spark: SparkSession, landing: Path, kind: str) -> None:
     """Parse all that has landed, and overwrite the tables of bronze."""
     for feed in (MULTIPLEX, *CSV_COLUMNS):
         is_csv = feed in CSV_COLUMNS
@@ -80,7 +80,7 @@ def write_bronze(spark: SparkSession, landing: Path) -> None:
                 rows = rows_of(packs, table).withColumn(INGESTED_AT, F.current_timestamp())
                 spark.sql(f"drop table if exists bronze.{table}")
                 columns = schema(table_columns(table)).names
-                rows.select(*columns).write.format("parquet").saveAsTable(f"bronze.{table}")
+                rows.select(*columns).write.format(kind).saveAsTable(f"bronze.{table}")
 
 
 def nodes_in_order() -> Iterator[dict[str, Any]]:
@@ -101,8 +101,8 @@ def is_table(node: dict[str, Any]) -> bool:
     return kind in ("model", "seed") and materialized != "ephemeral"
 
 
-def write_seed(spark: SparkSession, node: dict[str, Any], table: str) -> None:
+def write_seed(spark: SparkSession, node: dict[str, Any], table: str, kind: str) -> None:
     """Load a seed."""
-    columns = ", ".join(f"{name} {kind}" for name, kind in node["config"]["column_types"].items())
+    columns = ", ".join(f"{name} {type_}" for name, type_ in node["config"]["column_types"].items())
     file = str(PROJECT / node["original_file_path"])
-    spark.read.csv(file, header=True, schema=columns).write.format("parquet").saveAsTable(table)
+    spark.read.csv(file, header=True, schema=columns).write.format(kind).saveAsTable(table)

@@ -61,7 +61,8 @@ def no_news(figures: Sequence[float]) -> list[str]:
 
 WHO = {
     "own": "this project, all its everyday tests included",
-    "plain": "a plain Spark batch job: no dbt, no MERGE, no tests",
+    "plain_delta": "a plain Spark batch job, Delta tables: no dbt, no MERGE, no tests",
+    "plain_parquet": "the same job, Parquet tables",
     "stock": "the same models by dbt-spark's merge and `max(timestamp)`, generic tests only",
     "duckdb": "DuckDB",
 }

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, cast
@@ -118,8 +119,8 @@ def ingested(
     return turn
 
 
-def plain(landing: Path, folder: Path) -> Callable[[], Answer]:
-    """Give a batch job of plain Spark; see plain_spark.py."""
+def plain(kind: str, landing: Path, folder: Path) -> Callable[[], Answer]:
+    """Give a batch job of plain Spark that writes tables of a kind; see plain_spark.py."""
     from benchmarks.plain_spark import compile_models, plain_spark_job
     from python_ingest.spark import start_spark
 
@@ -128,7 +129,7 @@ def plain(landing: Path, folder: Path) -> Callable[[], Answer]:
     spark = start_spark(settings)
 
     def turn() -> Answer:
-        seconds = timed(lambda: plain_spark_job(spark, settings))
+        seconds = timed(lambda: plain_spark_job(spark, settings, kind))
         return {"seconds": seconds, "gold": gold_figures(lambda query: spark.sql(query).collect())}
 
     return turn
@@ -151,7 +152,13 @@ def duckdb(landing: Path, folder: Path) -> Callable[[], Answer]:
     return turn
 
 
-SIDES = {"own": own, "plain": plain, "stock": stock, "duckdb": duckdb}
+SIDES: dict[str, Callable[[Path, Path], Callable[[], Answer]]] = {
+    "own": own,
+    "plain_delta": partial(plain, "delta"),
+    "plain_parquet": partial(plain, "parquet"),
+    "stock": stock,
+    "duckdb": duckdb,
+}
 
 
 def main(name: str, landing: Path, folder: Path) -> None:

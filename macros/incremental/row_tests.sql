@@ -1,20 +1,31 @@
 {#
-  Tests that judge each row by itself, or each key, are decided while their model is written: the statement that
-  compares the batch with the table counts the rows that fail, for all of them at once; of a table that
-  is made anew or compared whole one statement counts them afterwards. A reference between two such tables
-  is decided with the later one. A test that no row fails has passed, if the table has no other commit, since it
-  last passed or since the count; any other reads the table itself.
+  Tests that judge each row by itself, each key or each slice are decided while their model is written: the statement
+  that compares the batch with the table counts the rows that fail, for all of them at once; of a table that is made
+  anew or compared whole one statement counts them afterwards. A reference between two such tables is decided with the
+  later one. A test that no row fails has passed, if the table has no other commit, since it last passed or since the
+  count; any other reads the table itself.
 #}
 
-{# Those of `names`, tests of a node's table, that each of its rows, or keys, decides: {unique_id: condition that a row fails}. #}
-{% macro row_tests(table, names) %}
+{#
+  Those of `names`, tests of a node's table, that its rows decide: {unique_id: condition that a row fails}. Of a batch,
+  of which touched_slices() gave `touched` (an empty one: it has no slice whole), not those of keys or things whose other
+  rows may be anywhere in the table.
+#}
+{% macro row_tests(table, names, touched=none) %}
     {% set key = graph.nodes[table].config.unique_key %}
+    {% set whole = {'primary_key': [key] if key is string else key, 'valid_one_at_a_time': touched.columns} %}
     {% set found = {} %}
     {% for test in graph.nodes.values() if test.attached_node == table and test.unique_id in names %}
-        {# Rows of some other key than the model's may be anywhere in the table. #}
-        {% set is_of_key = not key or test.test_metadata.kwargs.columns == ([key] if key is string else key) %}
-        {% if is_plain(test.config) and (is_of_key or test.test_metadata.name != 'primary_key') %}
-            {% set failing = failing_row(test.test_metadata.name, arguments_of(test)) %}
+        {% set name = test.test_metadata.name %}
+        {% set is_whole = touched is none or name not in whole or test.test_metadata.kwargs.columns == whole[name] %}
+        {# A row that `where` leaves out may be what fills a gap. #}
+        {% set may_have_gaps = name == 'valid_one_at_a_time' and test.config.where %}
+        {% if is_plain(test.config) and is_whole and not may_have_gaps %}
+            {% set failing = failing_row(name, arguments_of(test), '_is_in_batch' if touched is not none else none) %}
+            {% if name == 'valid_one_at_a_time' and touched is not none %}
+                {# A row of no touched slice: the table may have others of its thing. #}
+                {% set failing = failing ~ ' or not coalesce(' ~ in_slices(touched) ~ ', false)' %}
+            {% endif %}
             {% if failing and test.config.where %}
                 {% set failing = '(' ~ test.config.where ~ ') and (' ~ failing ~ ')' %}
             {% endif %}
@@ -51,36 +62,6 @@
     {% set parent = graph.nodes.get((others or tables)[0]) %}
     {# With --defer it may be that of production. #}
     {% do return(parent.relation_name if parent and not invocation_args_dict.defer else none) %}
-{% endmacro %}
-
-
-{# Condition: a row fails the generic test `name`; none if a row by itself does not decide it. #}
-{% macro failing_row(name, arguments) %}
-    {% set column = arguments.column_name %}
-    {% if name == 'not_null' %}
-        {% do return(column ~ ' is null') %}
-    {% elif name == 'accepted_values' %}
-        {% set mark = "'" if arguments.get('quote', true) else '' %}
-        {% do return(column ~ ' not in (' ~ mark ~ arguments['values'] | join(mark ~ ', ' ~ mark) ~ mark ~ ')') %}
-    {% elif name == 'in_range' %}
-        {% set outside = [] %}
-        {% for sign, bound in (('<', 'min_value'), ('>', 'max_value')) if arguments.get(bound) is not none %}
-            {% do outside.append([column, sign, arguments[bound]] | join(' ')) %}
-        {% endfor %}
-        {% do return(outside | join(' or ')) %}
-    {% elif name == 'satisfies' %}
-        {% do return('(' ~ arguments.condition ~ ') is not true') %}
-    {% elif name == 'primary_key' %}
-        {% set failing = ['count(*) over (partition by ' ~ arguments.columns | join(', ') ~ ') > 1'] %}
-        {% for key in arguments.columns | reject('in', arguments.get('nullable', [])) %}
-            {% do failing.append(key ~ ' is null') %}
-        {% endfor %}
-        {% do return(failing | join(' or ')) %}
-    {% elif name == 'relationships' and arguments.parent %}
-        {% do return(column ~ ' is not null and not exists (select 1 from (select ' ~ arguments.field
-            ~ ' as _parent_key from ' ~ arguments.parent ~ ') where _parent_key = ' ~ column ~ ')') %}
-    {% endif %}
-    {% do return(none) %}
 {% endmacro %}
 
 

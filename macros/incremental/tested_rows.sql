@@ -1,7 +1,7 @@
 {#
   What a generic test reads of the model that it tests: in a build the slices touched since the test
   last passed, in `dbt test` and with `--vars 'whole_tests: true'` everything. Only a test that judges
-  each row, or each key, by itself can do with slices: those below, and any that says so in its config
+  each row, each key or each slice by itself can do with slices: those below, and any that says so in its config
   (`meta: {judges: rows}`). All others read the whole table.
 #}
 {% macro default__get_where_subquery(relation) %}
@@ -30,18 +30,20 @@
     {% endif %}
     {% set key = graph.nodes.get(model.attached_node, {}).get('config', {}).get('unique_key') %}
     {% if not key or model.test_metadata.name == 'primary_key' %}
-        {% do return(key and model.test_metadata.kwargs.columns == key) %}
+        {% do return(key and model.test_metadata.kwargs.columns == ([key] if key is string else key)) %}
     {% endif %}
     {% do return(
-        model.test_metadata.name in ('not_null', 'accepted_values', 'relationships', 'in_range', 'satisfies')
+        model.test_metadata.name in (
+            'not_null', 'accepted_values', 'relationships', 'in_range', 'satisfies', 'valid_one_at_a_time'
+        )
         or model_setting('judges') == 'rows'
     ) %}
 {% endmacro %}
 
 
 {#
-  Condition: the row is in a slice touched since the test last passed: on a date, if the model is
-  pruned by one, else of a key (or what the setting `slices` names, for a key with NULLs).
+  Condition: the row is in a slice touched since the test last passed: of a thing that is valid_one_at_a_time, on a
+  date, if the model is pruned by one, else of a key (or what the setting `slices` names, for a key with NULLs).
 #}
 {% macro in_tested_slices(relation) %}
     {% if has_lost_parents(input_name(relation)) %}
@@ -51,11 +53,17 @@
     {% set settings = config.meta or {} %}
     {% set key = config.unique_key %}
     {% set columns = [settings.prune_by] if settings.prune_by else settings.slices or ([key] if key is string else key) %}
+    {% if model.test_metadata.name == 'valid_one_at_a_time' %}
+        {% set columns = model.test_metadata.kwargs.columns %}
+    {% endif %}
     {% set in_slice = in_slices(touched_slices(columns, [
         (relation, 'select ' ~ columns | join(', ') ~ ' from ' ~ changes(relation)),
     ])) %}
-    {# A key that is NULL, which is what a test may look for, is in no slice. #}
-    {% do return(in_slice if settings.prune_by else in_slice ~ ' or ' ~ columns | join(' is null or ') ~ ' is null') %}
+    {% if columns != [settings.prune_by] %}
+        {# A key that is NULL, which is what a test may look for, is in no slice. #}
+        {% set in_slice = in_slice ~ ' or ' ~ columns | join(' is null or ') ~ ' is null' %}
+    {% endif %}
+    {% do return(in_slice) %}
 {% endmacro %}
 
 

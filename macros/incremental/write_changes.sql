@@ -21,7 +21,10 @@
     {% set compared = keep_for_run(
         this.identifier ~ '__compared', compare_sql(as_it_was(this), batch, columns, pruned, read.get('touched'))
     ) %}
-    {% set tests = row_tests(model.unique_id, selected_resources) %}
+    {# With these rows of a touched slice may stay that the batch does not have. #}
+    {% set has_whole_slices = not (prune_by or model_setting('newest_by')) %}
+    {% set touched = read.get('touched', {}) if has_whole_slices else {} %}
+    {% set tests = row_tests(model.unique_id, selected_resources, touched) %}
     {% set found = run_query(count_sql(compared, tests)).rows[0] %}
     {% set written = {'inserts': found['inserts'] | int, 'updates': found['updates'] | int, 'deletes': found['deletes'] | int} %}
     {% call statement('main') %}

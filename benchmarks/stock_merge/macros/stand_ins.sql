@@ -98,16 +98,3 @@
 {% macro input_name(relation) %}
     {% do return(relation.schema ~ '.' ~ relation.identifier) %}
 {% endmacro %}
-
-
-{# Condition: a row fails one of the generic tests that ask for it. #}
-{% macro failing_row(name, arguments) %}
-    {% if name == 'satisfies' %}
-        {% do return('(' ~ arguments.condition ~ ') is not true') %}
-    {% endif %}
-    {% set outside = [] %}
-    {% for sign, bound in (('<', 'min_value'), ('>', 'max_value')) if arguments.get(bound) is not none %}
-        {% do outside.append([arguments.column_name, sign, arguments[bound]] | join(' ')) %}
-    {% endfor %}
-    {% do return(outside | join(' or ')) %}
-{% endmacro %}

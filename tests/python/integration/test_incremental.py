@@ -372,6 +372,76 @@ def test_a_key_that_a_batch_repeats_fails_its_test(project: SmallProject) -> Non
     assert project.build()["keyed"].startswith("fail")
 
 
+PRICES = """
+    {{ config(unique_key=['shop', 'valid_from']) }}
+    {%- set touched = touched_slices(['shop'], [
+        (ref('sales'), 'select shop from ' ~ changes(ref('sales')) ~ " where shop = 'a'"),
+    ]) %}
+    select shop, id as valid_from, amount as valid_to
+    from {{ ref('sales') }} where {{ in_slices(touched) }} and shop = 'a'
+"""
+VALIDITY = """
+    version: 2
+    models:
+      - name: prices
+        data_tests:
+          - valid_one_at_a_time:
+              name: one
+              arguments: {columns: [shop]}
+          - valid_one_at_a_time:
+              name: always_one
+              arguments: {columns: [shop], since: 1}
+          - valid_one_at_a_time:
+              name: always_one_but
+              arguments: {columns: [shop], since: 1}
+              config: {where: valid_from != 3}
+          - valid_one_at_a_time:
+              name: of_no_slice
+              arguments: {columns: [shop, valid_from]}
+      - name: prices_that_came
+        data_tests:
+          - valid_one_at_a_time:
+              name: one_that_came
+              arguments: {columns: [shop]}
+"""
+# Of shop b its batches have the new rows alone.
+CAME = """
+    union all
+    select shop, id, amount from {{ changes(ref('sales')) }}
+    where shop = 'b' and _change_type = 'insert'
+"""
+
+
+def test_validity_is_decided_by_a_batch_that_has_whole_slices(project: SmallProject) -> None:
+    """And else by the slices of the table that have changed."""
+    names = ("one", "always_one", "always_one_but", "of_no_slice", "one_that_came")
+    decided, read, failed = "pass: decided with its model", "pass: OK", "fail"
+
+    def outcomes() -> list[str]:
+        found = project.build()
+        return ["fail" if found[name].startswith("fail") else found[name] for name in names]
+
+    rows = "(1, 'a', 10), (2, 'a', 20), (3, 'b', 30)"
+    project.model("sales", SALES.replace(rows, "(1, 'a', 2), (2, 'a', null), (5, 'b', null)"))
+    project.model("prices", PRICES)
+    project.model("prices_that_came", PRICES + CAME)
+    project.test("prices.yml", VALIDITY)
+    assert outcomes() == [decided, decided, read, decided, decided]
+    project.rows("update silver.sales set amount = 3 where id = 2")
+    project.rows("insert into silver.sales values (3, 'a', null)")
+    assert outcomes() == [decided, decided, failed, read, decided]
+    # A row that the batch deletes fills no gap.
+    project.rows("delete from silver.sales where id = 2")
+    project.rows("insert into silver.sales values (6, 'b', null)")
+    assert outcomes() == [decided, failed, failed, read, failed]
+    project.rows("insert into silver.sales values (2, 'a', 4)")
+    assert outcomes() == [failed, failed, failed, read, failed]
+    project.rows("update silver.sales set amount = 3 where id = 2")
+    assert outcomes() == [read, read, failed, read, failed]
+    project.rows("insert into silver.prices values ('b', 1, null), ('b', 2, null)")
+    assert outcomes() == [failed, failed, failed, read, failed]
+
+
 def test_the_logs_of_tables_are_looked_at_when_a_build_begins_and_when_it_ends(
     project: SmallProject,
 ) -> None:
