@@ -199,11 +199,8 @@ def build(context: typer.Context, lakehouse: Lakehouse = None) -> None:
     """
     with plain_errors():
         settings = read_settings(lakehouse=lakehouse)
-        is_here = not is_served(settings.target)
-        if is_here and settings.catalog is None:
-            check_has_landed(settings)
         load_dbt()
-        if is_here:
+        if not is_served(settings.target):
             spark = start(settings, is_brief=is_brief_build(settings, context.args))
             warm_up(spark, settings)
         run_build(settings, context.args)
@@ -349,15 +346,6 @@ def start(
 
     with doing("Starting Spark"):
         return start_spark(settings, with_metastore=with_metastore, is_brief=is_brief)
-
-
-def check_has_landed(settings: Settings) -> None:
-    """Raise FitnessError if there is nothing to build from."""
-    if not any((settings.lakehouse / "bronze").glob("*/_delta_log/*.json")):
-        raise FitnessError(
-            f"Nothing has landed in {settings.lakehouse} yet. Land what is in {settings.landing} "
-            "with `uv run fitness ingest`; `uv run fitness produce` puts sample data there."
-        )
 
 
 def is_brief_build(settings: Settings, arguments: Sequence[str]) -> bool:

@@ -24,8 +24,9 @@ SECONDS_TO_DIE = 60.0
 # Hadoop would give everybody the right to read, whatever the process's umask says.
 UMASK = "spark.hadoop.fs.permissions.umask-mode"
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
-# Of the JVM's two compilers the quick one alone: the other pays in minutes only.
-QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
+# Of the JVM's two compilers the quick one alone: the other pays in minutes only. With as much room
+# for its code as both have: by default it has 48 MB, and a first build fills them, which ends it.
+QUICK_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 JAVA_VERSIONS = (17, 21)
 JAVA_INSTALL = (
     "Install one: sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), "

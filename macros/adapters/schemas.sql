@@ -30,3 +30,13 @@
         create schema if not exists {{ relation }}
     {%- endcall -%}
 {%- endmacro %}
+
+
+{# The folder of the schemas' folders. #}
+{% macro warehouse() %}
+    {% set state = run_state() %}
+    {% if not state.warehouse %}
+        {% do state.update({'warehouse': run_query('set spark.sql.warehouse.dir').rows[0]['value']}) %}
+    {% endif %}
+    {% do return(state.warehouse) %}
+{% endmacro %}

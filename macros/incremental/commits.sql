@@ -221,22 +221,6 @@
 {%- endmacro %}
 
 
-{# The folder of the schemas' folders. #}
-{% macro warehouse() %}
-    {% set state = run_state() %}
-    {% if not state.warehouse %}
-        {% do state.update({'warehouse': run_query('set spark.sql.warehouse.dir').rows[0]['value']}) %}
-    {% endif %}
-    {% do return(state.warehouse) %}
-{% endmacro %}
-
-
-{# A pattern that matches a path alone. #}
-{% macro literal_path(path) %}
-    {% do return(modules.re.sub('([][{}*?\\\\])', '\\\\\\1', path)) %}
-{% endmacro %}
-
-
 {# Rows of `describe history`, newest first, as commits() gives them. #}
 {% macro as_commits(rows) %}
     {% set found = [] %}

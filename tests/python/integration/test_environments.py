@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from python_ingest.errors import SettingError
+from python_ingest.errors import BuildError, SettingError
 from tests.python.lake import Lake, land, without_lineage
 
 
@@ -71,3 +71,12 @@ def comparable(lake: Lake, table: str) -> list[str]:
     rows = without_lineage(lake.rows(table))
     assert rows
     return sorted(map(str, rows))
+
+
+def test_a_build_of_nothing_landed_says_so_and_makes_no_table_of_bronze(lake: Lake) -> None:
+    """The ingest would take an empty one for its own, without columns and change feed."""
+    with pytest.raises(BuildError, match="uv run fitness ingest"):
+        lake.build()
+    assert not [*lake.settings.lakehouse.glob("bronze/*")]
+    lake.ingest()
+    lake.build()

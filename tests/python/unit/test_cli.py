@@ -51,7 +51,6 @@ def test_produce_says_what_it_wrote_and_can_be_repeated(tmp_path: Path) -> None:
         (["import", "missing.fit"], "missing.fit"),
         (["maintain", "--keep", "1h"], "7 days"),
         (["ingest", "--landing", "same", "--lakehouse", "same"], "lie in one another"),
-        (["build"], "uv run fitness ingest"),
     ],
 )
 def test_what_a_person_can_mend_is_one_message_and_exit_code_1(
@@ -72,9 +71,6 @@ def test_without_java_nothing_begins(
 
     monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    log = tmp_path / "lakehouse" / "bronze" / "users" / "_delta_log"  # For there to be work.
-    log.mkdir(parents=True)
-    (log / "0.json").touch()
     result = CliRunner().invoke(app, [command])
     assert result.exit_code == 1
     assert "sudo apt-get install" in result.output
