@@ -2,7 +2,9 @@
 
 Landing is parsed by the project's own parser, in one batch, and each model's SQL, as dbt compiles
 it for a full refresh, overwrites a table, one after another: no dbt run, no watermarks, no
-MERGE, no tests. The snapshot of profiles is left out: what was believed before cannot be computed.
+MERGE, no tests. What the project takes longer beside Delta tables is the price of incrementality
+and tests, beside Parquet that of Delta too. The snapshot of profiles is left out: what was believed
+before cannot be computed.
 
 The tables have the names of the project's own, so the job needs a process and a lakehouse folder to
 itself.
