@@ -14,8 +14,8 @@ from python_ingest.landing import CSV_HEADERS, MULTIPLEX
 from python_ingest.settings import Settings
 
 MOST_BATCHES = 10_000
-LITTLE = 10_000  # rows
-LITTLE_TO_LAND = 2_000_000  # bytes, of about as many rows
+LITTLE = 500_000  # rows
+LITTLE_TO_LAND = 100_000_000  # bytes, of about as many rows
 RECENT = 1_000  # entries of a log, enough for a guess
 
 

@@ -74,7 +74,7 @@ def start_spark(
 
     `conf` are Spark's settings, those of the target's profile unless given. The metastore admits
     one process at a time: what needs no tables by name leaves it to others. `is_brief` is for work
-    of less than a minute, which is faster by it; longer work is slower.
+    of a minute or two, which is faster by it; longer work is slower.
 
     Raises JavaError without a usable Java, FitnessError when Spark does not start.
     """

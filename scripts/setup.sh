@@ -32,5 +32,6 @@ if ! command -v "$uv" >/dev/null; then
   .uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 fi
 
-"$uv" sync --quiet --frozen
+# Compiled here once: each process would compile dbt and Spark anew where Python may not keep what it compiles.
+"$uv" sync --quiet --frozen --compile-bytecode
 "$uv" run --quiet --frozen python -m python_ingest.class_archive

@@ -10,17 +10,20 @@
         {% set tables = graph.sources.values() | selectattr('schema', 'eq', 'bronze') | map(attribute='identifier') | list %}
         {% set missing = tables | reject('in', known) | list %}
         {% if missing %}
-            {% set folder = warehouse() ~ '/bronze' %}
-            {# Where there is no table Delta would make an empty one, which the ingest would take for its own. #}
+            {# The folder itself is in the pattern lest that finds nothing. #}
             {% set query %}
-                select distinct regexp_extract(_metadata.file_path, '([^/]+)/_delta_log/', 1) as name
-                from text.`{{ literal_path(folder) | replace('`', '``') }}{,/*/_delta_log}`
-                where _metadata.file_name rlike '^[0-9]+[.]json$'
+                select distinct {{ log_table() }} as name
+                from {{ log_files('bronze{,/*/_delta_log}') }}
+                where {{ is_commit() }}
             {% endset %}
-            {% set landed = run_query(query).columns['name'].values() | list %}
-            {% if missing | reject('in', landed) | list %}
+            {% set landed = run_query(query).columns['name'].values() %}
+            {% set folder = warehouse() ~ '/bronze' %}
+            {% set absent = [] %}
+            {% for table in missing if 'bronze.' ~ table not in landed %}{% do absent.append(table) %}{% endfor %}
+            {# Delta would make empty tables, which the ingest would take for its own. #}
+            {% if absent %}
                 {% do exceptions.raise_compiler_error(
-                    'Nothing has landed yet: ' ~ folder ~ ' has no ' ~ missing | reject('in', landed) | join(', ')
+                    'Nothing has landed yet: ' ~ folder ~ ' has no ' ~ absent | join(', ')
                     ~ '. Run `uv run fitness ingest` first; `uv run fitness produce` makes sample data for it.'
                 ) %}
             {% endif %}

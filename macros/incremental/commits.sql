@@ -197,8 +197,8 @@
                 {{ log_version() }} as version,
                 cast(_metadata.file_modification_time as string) as timestamp,
                 max(if(value like '{"commitInfo"%', value, null)) as info
-            from text.`{{ literal_path(warehouse()) | replace('`', '``') }}/{{ tables }}/_delta_log`
-            where _metadata.file_name rlike '^[0-9]+[.]json$' and {{ log_version() }} >= {{ wanted }}
+            from {{ log_files(tables ~ '/_delta_log') }}
+            where {{ is_commit() }} and {{ log_version() }} >= {{ wanted }}
             group by all
         )
         order by version desc
@@ -209,16 +209,6 @@
     {% for table, own in rows.items() %}{% do found.update({table: as_commits(own)}) %}{% endfor %}
     {% do return(found) %}
 {% endmacro %}
-
-
-{# Of a file of a Delta log: the table, `schema.table`, and the version. Spark reads no file that these rule out. #}
-{% macro log_table() -%}
-    replace(regexp_extract(_metadata.file_path, '([^/]+/[^/]+)/_delta_log/', 1), '/', '.')
-{%- endmacro %}
-
-{% macro log_version() -%}
-    cast(split_part(_metadata.file_name, '.', 1) as bigint)
-{%- endmacro %}
 
 
 {# Rows of `describe history`, newest first, as commits() gives them. #}

@@ -18,11 +18,11 @@
     {% for test in graph.nodes.values() if test.attached_node == table and test.unique_id in names %}
         {% set name = test.test_metadata.name %}
         {% set is_whole = touched is none or name not in whole or test.test_metadata.kwargs.columns == whole[name] %}
+        {% set is_validity = name == 'valid_one_at_a_time' %}
         {# A row that `where` leaves out may be what fills a gap. #}
-        {% set may_have_gaps = name == 'valid_one_at_a_time' and test.config.where %}
-        {% if is_plain(test.config) and is_whole and not may_have_gaps %}
+        {% if is_plain(test.config) and is_whole and not (is_validity and test.config.where) %}
             {% set failing = failing_row(name, arguments_of(test), '_is_in_batch' if touched is not none else none) %}
-            {% if name == 'valid_one_at_a_time' and touched is not none %}
+            {% if is_validity and touched is not none %}
                 {# A row of no touched slice: the table may have others of its thing. #}
                 {% set failing = failing ~ ' or not coalesce(' ~ in_slices(touched) ~ ', false)' %}
             {% endif %}

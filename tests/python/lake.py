@@ -34,7 +34,9 @@ class Lake:
     """A landing folder and a lakehouse on the session's one Spark, emptied before each use."""
 
     def __init__(self, root: Path) -> None:
-        self.settings = Settings(root / "landing", root / "lakehouse", "local")
+        # Patterns, URIs and SQL each take some of these letters for something else.
+        lakehouse = root / "lake house [ü]'"
+        self.settings = Settings(root / "landing", lakehouse, "local")
         self.spark: SparkSession = start_spark(self.settings)
 
     def empty(self) -> None:

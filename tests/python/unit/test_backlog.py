@@ -28,7 +28,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def land(settings: Settings, size: int) -> None:
     folder = settings.landing / "kafka_multiplex_bz"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{size}.json").write_bytes(b"x" * size)
+    with (folder / f"{size}.json").open("wb") as file:
+        file.truncate(size)
 
 
 def test_much_waits_if_its_files_are_large_together(settings: Settings) -> None:
