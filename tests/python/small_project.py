@@ -1,5 +1,6 @@
 """A small dbt project of a test's own, with the project's macros, on real Delta tables."""
 
+import shutil
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
@@ -31,10 +32,15 @@ on-run-end: ["{{{{ record_watermarks() }}}}", "{{{{ release_kept() }}}}"]
 
 
 class SmallProject:
-    """A dbt project with our macros and the models of a test, on the session's one Spark."""
+    """A dbt project with our macros and the models of a test, on the session's one Spark.
+
+    Of earlier tests in its folder only what dbt keeps stays: our macros, parsed.
+    """
 
     def __init__(self, lake: Lake, folder: Path) -> None:
         self.lake, self.folder = lake, folder
+        for earlier in {path for path in folder.iterdir() if path.is_dir()} - {folder / "target"}:
+            shutil.rmtree(earlier)
         self.said: list[str] = []
         self.statements: list[str] = []
         (folder / "dbt_project.yml").write_text(PROJECT_FILE)

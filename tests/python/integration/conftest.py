@@ -20,9 +20,14 @@ def lake(warm_lake: Lake) -> Iterator[Lake]:
     yield warm_lake
 
 
+@pytest.fixture(scope="session")
+def project_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("project")
+
+
 @pytest.fixture
-def project(lake: Lake, tmp_path: Path) -> SmallProject:
-    return SmallProject(lake, tmp_path)
+def project(lake: Lake, project_folder: Path) -> SmallProject:
+    return SmallProject(lake, project_folder)
 
 
 @pytest.fixture
