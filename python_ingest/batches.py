@@ -126,7 +126,6 @@ class BatchWriter:
                 ).collect()[0]
             if figures.rows[table]:
                 append(rows, self.settings, table)
-                self.position.appends[table] = self.position.appends.get(table, 0) + 1
 
         # A commit is mostly waiting.
         with ThreadPoolExecutor() as pool:

@@ -20,6 +20,9 @@ from python_ingest.settings import PROJECT, Settings
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
     from dbt_common.events.base_types import EventMsg
+    from pyspark.sql import SparkSession
+
+    from python_ingest.spark import Heap
 
 LOG = PROJECT / "logs" / "dbt.log"
 
@@ -45,7 +48,7 @@ def build(
     from pyspark.sql import SparkSession
 
     from python_ingest.dbt_overhead import without_overhead
-    from python_ingest.spark import held_by_jvm
+    from python_ingest.spark import held_by_jvm, read_heap
 
     def on_event(event: "EventMsg") -> None:
         if event.info.name == "JinjaLogInfo":
@@ -59,10 +62,13 @@ def build(
     jvm_lock = held_by_jvm(spark, settings, "build") if spark else nullcontext()
     with writing(settings.lakehouse, "build"), jvm_lock, without_overhead():
         began = datetime.now(UTC)
+        before = read_heap(spark) if spark else None
         result = dbtRunner(callbacks=[on_event, listen]).invoke(["--quiet", "build", *arguments])
         figures = figures_of(result, began, arguments)
         if failed_tests := names_of(result, "fail"):
             figures = replace(figures, rows=store_failures(failed_tests, arguments))
+        if spark and before:
+            figures = with_heap(figures, before, spark)
         build_log.add(settings.lakehouse, figures)
     if result.exception:
         raise BuildError(f"dbt did not get to build: {result.exception}") from result.exception
@@ -100,6 +106,24 @@ def figures_of(
         failures=failures,
         rows={},
         warnings=names_of(result, "warn"),
+    )
+
+
+def with_heap(figures: BuildFigures, before: "Heap", spark: "SparkSession") -> BuildFigures:
+    """Add how full the heap is after a build; without a JVM figures stay as they are."""
+    from py4j.protocol import Py4JError
+
+    from python_ingest.spark import read_heap
+
+    try:
+        heap = read_heap(spark)
+    except (Py4JError, ConnectionError):
+        return figures
+    return replace(
+        figures,
+        live_mib=round(heap.live / 2**20, 1),
+        heap_mib=round(heap.limit / 2**20, 1),
+        collecting_seconds=round(heap.collecting_seconds - before.collecting_seconds, 3),
     )
 
 

@@ -19,6 +19,10 @@ class BuildFigures:
     `arguments` were passed on to dbt. `layers`, silver and gold, are those of which every model was
     built. `failures` has dbt's message by the name of the model or test that failed, `rows` the
     tables with the rows that fail a test, `layer.name`, by its name.
+
+    Of the Spark in the same process: `heap_mib` is the size of its old generation, `live_mib` what
+    the last full collection left in it, `collecting_seconds` the build's time in collections. All
+    are 0 where a server or a warehouse builds.
     """
 
     started_at: str
@@ -28,6 +32,9 @@ class BuildFigures:
     failures: Mapping[str, str]
     rows: Mapping[str, str]
     warnings: Sequence[str]
+    live_mib: float = 0.0
+    heap_mib: float = 0.0
+    collecting_seconds: float = 0.0
 
     @property
     def began(self) -> datetime:
@@ -39,6 +46,16 @@ class BuildFigures:
         """Whether its tests looked at whole tables: at some that failed, or at all."""
         has_all = {"silver", "gold"} <= set(self.layers) and "test" not in self.arguments
         return asks_whole_tests(self.arguments) and bool(self.failures or has_all)
+
+    @property
+    def is_everyday(self) -> bool:
+        """Whether it built all models and its tests looked at what had changed."""
+        return {"silver", "gold"} <= set(self.layers) and not asks_whole_tests(self.arguments)
+
+    @property
+    def heap(self) -> str:
+        """How full the heap was."""
+        return f"{self.live_mib:,.0f} of {self.heap_mib:,.0f} MiB"
 
     def __str__(self) -> str:
         outcome = f"failed in {', '.join(self.failures)}" if self.failures else "all well"

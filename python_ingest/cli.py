@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from python_ingest.backlog import is_little_to_build, is_little_to_land
 from python_ingest.dbt_arguments import EVERYDAY, asks_whole_tests, with_whole_tests
-from python_ingest.errors import FitnessError
+from python_ingest.errors import MORE_MEMORY, FitnessError, HeapError
 from python_ingest.settings import PROJECT, Rhythm, Settings, duration, is_served, read_settings
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def plain_errors() -> Iterator[None]:
         yield
     except (Py4JError, ConnectionError) as error:
         fail(f"Spark has failed or ended; {PROJECT / 'logs' / 'spark.log'} says why. ({error!r})")
+    except HeapError as error:
+        fail(f"{error}: {MORE_MEMORY}.")
     except (FitnessError, ValueError, OSError) as error:
         fail(str(error))
 
@@ -214,7 +217,7 @@ def run(
     continuous: Annotated[
         bool, typer.Option("--continuous", help="Go on landing and building, until stopped.")
     ] = False,
-    interval: Interval = "10s",
+    interval: Interval = "2s",
     shortest: Annotated[
         str, typer.Option(help="With --continuous: the shortest time between two builds' starts.")
     ] = "10s",
@@ -391,15 +394,41 @@ def run_both(
     spark: "SparkSession", settings: Settings, rhythm: Rhythm, arguments: list[str]
 ) -> None:
     """Land and build what comes until stopped, saying what landed and how the builds went."""
-    from python_ingest.continuous import are_whole_tests_due, run_continuously
+    from python_ingest.continuous import are_whole_tests_due, check_heap, run_continuously
+
+    is_proven = False
 
     def build_next() -> None:
+        nonlocal is_proven
         is_due = are_whole_tests_due(settings, rhythm)
-        run_build(settings, with_whole_tests(arguments) if is_due else arguments)
+        try:
+            run_build(settings, with_whole_tests(arguments) if is_due else arguments)
+            is_proven = True
+        finally:
+            check_heap(settings)
 
     stop = stop_on_signals()
     console.print("Landing and building what comes, until stopped.")
-    run_continuously(spark, settings, rhythm, stop, on_batch(log.info), build_next)
+    try:
+        run_continuously(spark, settings, rhythm, stop, on_batch(log.info), build_next)
+    except HeapError as error:
+        if stop.is_set():
+            return
+        if not is_proven:
+            raise
+        start_anew(spark, settings, str(error))
+
+
+def start_anew(spark: "SparkSession", settings: Settings, reason: str) -> NoReturn:
+    """Replace this process by a new one of the same command, and so its Spark; note the reason."""
+    from python_ingest import restart_log
+    from python_ingest.spark import end_jvm
+
+    log.warning("%s. Starting Spark anew; if that happens often, %s.", reason, MORE_MEMORY)
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    restart_log.add(settings.lakehouse, restart_log.Restart(at, reason))
+    end_jvm(spark)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell
 
 
 def on_batch(tell: Callable[[str], None]) -> Callable[["BatchFigures"], None]:

@@ -1,27 +1,32 @@
-"""Ingest and builds side by side in one process, each as often as there is news for it."""
+"""Ingest and builds in turn in one process, each as soon as there is news for it.
+
+Landing takes a second and goes before each build: beside a build it would slow the build down.
+"""
 
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from math import inf
 from threading import Event
-from typing import Any
 
 from pyspark.sql import SparkSession
 
 from python_ingest import build_log
 from python_ingest.batches import Teller
-from python_ingest.errors import FitnessError, SettingError
-from python_ingest.ingest import ingest_continuously
-from python_ingest.ingest_log import BatchFigures
+from python_ingest.errors import FitnessError, HeapError, SettingError
+from python_ingest.ingest import RepeatedIngest, ingest_lock
+from python_ingest.lock import writing
+from python_ingest.maintenance import Upkeep
 from python_ingest.settings import Rhythm, Settings
+from python_ingest.spark import held_by_jvm
 
 log = logging.getLogger(__name__)
 
-TICK = 0.2  # seconds
 AGAIN = timedelta(hours=1)  # until tests of whole tables, one of which failed, are run again
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0  # seconds until a failed build is tried again
+# Above this share of a build's time in garbage collection, the heap is too full to go on with.
+MOST_IN_COLLECTION = 0.4
 
 
 def run_continuously(
@@ -32,58 +37,69 @@ def run_continuously(
     tell: Teller,
     build: Callable[[], None],
 ) -> None:
-    """Land what comes and build it, until `stop` is set; what is at work then is finished.
+    """Land what comes and build it, until `stop` is set; a running batch or build is finished.
 
-    A build that fails is said and tried again, at longer and longer times, and the ingest goes on.
-    Raises what ends the ingest, and SettingError.
+    A build that fails is logged and tried again, at longer and longer intervals, and landing goes
+    on. Raises what ends the ingest, SettingError, and HeapError if Spark must be replaced.
     """
-    news, caught_up = Event(), Event()
+    with ingest_lock(spark, settings):
+        # A session of its own: dbt's settings are not those of the ingest.
+        land = RepeatedIngest(spark.newSession(), settings, tell)
+        build_if_due = RepeatedBuild(rhythm, build)
+        tidy_next = Upkeep(spark, settings)
+        while not stop.is_set():
+            began = time.monotonic()
+            build_if_due.has_news |= land(stop) > 0
+            if not stop.is_set() and build_if_due():
+                with writing(settings.lakehouse, "build"), held_by_jvm(spark, settings, "build"):
+                    tidy_next()
+            stop.wait(max(0.0, began + rhythm.ingest.total_seconds() - time.monotonic()))
 
-    def landed(figures: BatchFigures) -> None:
-        news.set()
-        tell(figures)
 
-    # A session of its own: dbt's settings are not those of the ingest.
-    arguments = (spark.newSession(), settings, rhythm.ingest, stop, landed, caught_up.set)
-    with ThreadPoolExecutor(1, "ingest") as pool:
-        landing = pool.submit(ingest_continuously, *arguments)
+class RepeatedBuild:
+    """Builds at a call that finds news, or no build for long; a failed build is tried again."""
+
+    def __init__(self, rhythm: Rhythm, build: Callable[[], None]) -> None:
+        self.has_news = True  # Something may have landed before the start.
+        self._rhythm, self._build = rhythm, build
+        self._earliest, self._latest, self._wait = -inf, -inf, FIRST_WAIT
+
+    def __call__(self) -> bool:
+        """Build if that is due; return whether a build was done and went well."""
+        now = time.monotonic()
+        if now < self._earliest or not (self.has_news or now >= self._latest):
+            return False
+        self._earliest = now + self._rhythm.shortest.total_seconds()
+        self._latest = now + self._rhythm.longest.total_seconds()
         try:
-            while not (caught_up.wait(TICK) or stop.is_set() or landing.done()):
-                pass  # There may be no table yet.
-            build_on_news(rhythm, stop, news, landing, build)
-        finally:
-            stop.set()
-        landing.result()
+            self._build()
+        except (SettingError, HeapError):
+            raise
+        except (FitnessError, OSError) as error:
+            log.error("%s Trying again in %.0f s; landing goes on.", error, self._wait)
+            self.has_news = True
+            self._earliest = max(self._earliest, time.monotonic() + self._wait)
+            self._wait = min(self._wait * 2, LONGEST_WAIT)
+            return False
+        self.has_news, self._wait = False, FIRST_WAIT
+        return True
+
+
+def check_heap(settings: Settings) -> None:
+    """Raise HeapError if the last build spent its time in garbage collection."""
+    for build in build_log.newest(settings.lakehouse, 1):
+        if build.collecting_seconds > build.seconds * MOST_IN_COLLECTION:
+            raise HeapError(
+                f"Spark spent {build.collecting_seconds:.0f} of a build's {build.seconds:.0f} s in "
+                f"garbage collection, with {build.heap} of heap in use"
+            )
 
 
 def are_whole_tests_due(settings: Settings, rhythm: Rhythm) -> bool:
-    """Tell whether it is so long ago that a build's tests looked at whole tables."""
+    """Return whether it is so long ago that a build's tests looked at whole tables."""
     builds = build_log.newest(settings.lakehouse, build_log.MANY)
     whole = [build for build in builds if build.has_whole_tests]
     if not whole:
         return True
     pause = min(rhythm.whole, AGAIN) if whole[-1].failures else rhythm.whole
     return datetime.now(UTC) - whole[-1].began >= pause
-
-
-def build_on_news(
-    rhythm: Rhythm, stop: Event, news: Event, landing: Future[Any], build: Callable[[], None]
-) -> None:
-    """Build whenever that is due, until `stop` is set or the ingest has ended."""
-    earliest, latest, wait = 0.0, 0.0, FIRST_WAIT
-    while not (stop.wait(TICK) or landing.done()):
-        now = time.monotonic()
-        if now < earliest or not (news.is_set() or now >= latest):
-            continue
-        news.clear()
-        earliest, latest = (now + i.total_seconds() for i in (rhythm.shortest, rhythm.longest))
-        try:
-            build()
-            wait = FIRST_WAIT
-        except SettingError:
-            raise
-        except (FitnessError, OSError) as error:
-            log.error("%s Trying again in %.0f s; the ingest goes on.", error, wait)
-            news.set()
-            earliest = max(earliest, time.monotonic() + wait)
-            wait = min(wait * 2, LONGEST_WAIT)

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from python_ingest.errors import JavaError
+from python_ingest import build_log
+from python_ingest.errors import MORE_MEMORY, JavaError
 from python_ingest.ingest_log import newest
 from python_ingest.positions import read_position
 from python_ingest.settings import PROJECT, Settings, spark_conf
 from python_ingest.spark import java_version
 
 NEEDED_GIB = 4
+FULL_HEAP = 0.9
+RECENT_BUILDS = 100
 PINNED = ("pyspark", "delta-spark", "dbt-core", "dbt-spark")
 
 
@@ -35,6 +38,7 @@ def examine(settings: Settings) -> list[Finding]:
         folder("landing", "FITNESS_LANDING", settings.landing),
         folder("lakehouse", "FITNESS_LAKEHOUSE", settings.lakehouse),
         metastore(settings),
+        *heap(settings),
         *last_batches(settings),
         *left_out(settings),
     ]
@@ -115,6 +119,19 @@ def metastore_holder(path: Path) -> int | None:
         except OSError:
             continue  # Gone meanwhile, or another user's.
     return None
+
+
+def heap(settings: Settings) -> list[Finding]:
+    """Say how full Spark's heap was after the last build in a Spark of its own."""
+    builds = [b for b in build_log.newest(settings.lakehouse, RECENT_BUILDS) if b.heap_mib]
+    return [
+        Finding(
+            build.live_mib < FULL_HEAP * build.heap_mib,
+            f"heap: {build.heap} in use after the build of {build.started_at}"
+            + ("" if build.live_mib < FULL_HEAP * build.heap_mib else f"; {MORE_MEMORY}"),
+        )
+        for build in builds[-1:]
+    ]
 
 
 def last_batches(settings: Settings) -> list[Finding]:

@@ -1,5 +1,7 @@
 """The errors that a person can do something about; their messages say what."""
 
+MORE_MEMORY = "set FITNESS_DRIVER_MEMORY to more, such as 4g"
+
 
 class FitnessError(Exception):
     """Base of all; the command line prints its message and exits with 1."""
@@ -15,6 +17,10 @@ class BusyError(FitnessError):
 
 class JavaError(FitnessError):
     """Java is missing or of a version that Spark does not run on."""
+
+
+class HeapError(FitnessError):
+    """Spark's heap is too full to go on with: a new Spark is needed."""
 
 
 class BuildError(FitnessError):

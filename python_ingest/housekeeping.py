@@ -1,4 +1,4 @@
-"""What keeps a stream fit for years: files cleaned away, lists cut, tables compacted.
+"""What keeps a stream fit for years: landed files cleaned away, and lists of them cut.
 
 Spark's file stream keeps a list of all files that it has found, for ever. Auto Loader keeps a list
 of its own, and cleans by itself.
@@ -9,21 +9,15 @@ import shutil
 import time
 from pathlib import Path
 
-from pyspark.sql import SparkSession
-
 from python_ingest.file_list import listed, path_of
 from python_ingest.landed_files import CHANGED_SINCE
-from python_ingest.maintenance import retention, tidy
 from python_ingest.positions import Position
 from python_ingest.settings import Settings
-from python_ingest.tables import address
 
 log = logging.getLogger(__name__)
 
 # Above this a list is begun anew once more than half of its files are gone.
 LONG_LIST = 100_000
-# A table is compacted after so many appends, each of which leaves a few files.
-MANY_APPENDS = 50
 
 
 def keep_house(settings: Settings, checkpoint: Path, position: Position) -> bool:
@@ -55,19 +49,6 @@ def keep_house(settings: Settings, checkpoint: Path, position: Position) -> bool
             except OSError as error:
                 log.warning("%s cannot be cleaned away: %s.", path, error.strerror)
     return len(files) > LONG_LIST and gone > len(files) / 2
-
-
-def compact_tables(spark: SparkSession, settings: Settings, position: Position) -> None:
-    """Maintain the tables to which a stream has appended often."""
-    due = [table for table, count in position.appends.items() if count >= MANY_APPENDS]
-    if not due:
-        return
-    kept = retention(spark, settings)
-    for table in due:
-        log.info("Putting the small files of %s together.", table)
-        tidy(spark, Path(address(settings, table)), kept(f"bronze.{table}"))
-        position.appends[table] = 0
-        position.save()
 
 
 def age(settings: Settings) -> float:

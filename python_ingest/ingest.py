@@ -1,4 +1,4 @@
-"""Landing to bronze: the streams, run until all is landed or until stopped.
+"""Landing to bronze: the streams, run until all has landed, once or over and over.
 
 A stream's checkpoint knows what has been read. A batch that is repeated after a crash leaves out
 what the tables have of it: positions.py tells which may be such a batch, batches.py leaves out.
@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 from py4j.protocol import Py4JJavaError, Py4JNetworkError
 from pyspark.errors import AnalysisException, PySparkException, StreamingQueryException
@@ -25,14 +25,15 @@ from python_ingest import sources
 from python_ingest.batches import BatchWriter, FileWriter, Teller
 from python_ingest.errors import IngestError
 from python_ingest.file_list import has_news
-from python_ingest.housekeeping import compact_tables, keep_house
+from python_ingest.housekeeping import keep_house
 from python_ingest.landed_files import contents_of, lines_of
 from python_ingest.landing import MULTIPLEX
 from python_ingest.lock import writing
+from python_ingest.maintenance import Upkeep
 from python_ingest.packs import packs_of_files, packs_of_lines
 from python_ingest.positions import newest_planned, read_position, recover, why_recover
 from python_ingest.settings import Settings
-from python_ingest.spark import LOG, held_by_jvm
+from python_ingest.spark import LOG, check_jvm, held_by_jvm
 from python_ingest.tables import (
     CSV_COLUMNS,
     JSON_COLUMNS,
@@ -45,9 +46,8 @@ from python_ingest.tables import (
 log = logging.getLogger(__name__)
 
 KAFKA = "kafka"
-# A stream is stopped and started again this often, to keep house between.
-HOUSEKEEPING = 3600.0  # seconds
-LONGEST_WAIT = 60.0  # seconds between attempts after a failure
+HOUSEKEEPING = 3600.0  # seconds from one to the next
+FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0  # seconds between attempts after a failure
 SECONDS_TO_FINISH = 60.0  # for a running batch, before a stop cuts it short
 
 
@@ -61,28 +61,28 @@ class Stream:
     writer: BatchWriter
     may_have_news: Callable[[], bool] = lambda: True
 
-    def start(self, **trigger: Any) -> StreamingQuery:
-        """Start reading."""
+    def start(self) -> StreamingQuery:
+        """Start reading all that is there now."""
         self.writer.error = None
         self.writer.planned = newest_planned(self.checkpoint)
         return (
             self.frame()
             .writeStream.queryName(self.name)
             .option("checkpointLocation", str(self.checkpoint))
-            .trigger(**trigger)
+            .trigger(availableNow=True)
             .foreachBatch(self.writer)
             .start()
         )
 
 
 def ingest(spark: SparkSession, settings: Settings, tell: Teller = lambda _: None) -> Counter[str]:
-    """Land all that is new; give the rows appended to each bronze table.
+    """Land all that is new; return the rows appended to each bronze table.
 
-    `tell` is told the figures of each batch. Raises BusyError if another ingest is at work on the
-    lakehouse, IngestError if a stream cannot go on.
+    `tell` is called with the figures of each batch. Raises BusyError if another ingest is at work
+    on the lakehouse, IngestError if a stream cannot go on.
     """
     landed: Counter[str] = Counter()
-    with writing(settings.lakehouse, "ingest"), held_by_jvm(spark, settings, "ingest"):
+    with ingest_lock(spark, settings):
         catch_up(prepare(spark, settings, tell, landed))
     return landed
 
@@ -93,34 +93,67 @@ def ingest_continuously(
     interval: timedelta,
     stop: Event,
     tell: Teller = lambda _: None,
-    caught_up: Callable[[], None] = lambda: None,
 ) -> Counter[str]:
-    """Land what is new every `interval`, until `stop` is set; give the rows appended.
+    """Land what is new every `interval`, until `stop` is set; return the rows appended.
 
-    `caught_up` is called whenever all that was there at a start has landed, or could not.
-
-    What may pass (a full disk, a broker that is away) is tried again, at longer and longer times.
-    Raises what does not.
+    Raises BusyError if another ingest is at work on the lakehouse, and what RepeatedIngest raises.
     """
-    landed: Counter[str] = Counter()
-    wait = 1.0
-    with writing(settings.lakehouse, "ingest"), held_by_jvm(spark, settings, "ingest"):
+    with ingest_lock(spark, settings):
+        land, tidy_next = RepeatedIngest(spark, settings, tell), Upkeep(spark, settings, "bronze")
         while not stop.is_set():
-            so_far = landed.total()
-            try:
-                streams = prepare(spark, settings, tell, landed)
-                try:
-                    catch_up(streams, stop)
-                finally:
-                    caught_up()
-                follow(streams, interval, stop)
-            except Exception as error:
-                if is_permanent(error):
-                    raise
-                wait = 1.0 if landed.total() > so_far else min(wait * 2, LONGEST_WAIT)
-                log.warning("%s. Trying again in %.0f s.", first_line(error), wait)
-                stop.wait(wait)
-    return landed
+            began = time.monotonic()
+            if land(stop):
+                tidy_next()
+            stop.wait(max(0.0, began + interval.total_seconds() - time.monotonic()))
+    return land.landed
+
+
+@contextmanager
+def ingest_lock(spark: SparkSession, settings: Settings) -> Iterator[None]:
+    """Be the one ingest of the lakehouse; raises BusyError if there is another."""
+    with writing(settings.lakehouse, "ingest"), held_by_jvm(spark, settings, "ingest"):
+        yield
+
+
+class RepeatedIngest:
+    """Lands what is new at each call, for a process that goes on; `landed` counts all its rows.
+
+    What may pass (a full disk, a broker that is away) is logged and tried again by a later call,
+    at longer and longer intervals. House is kept at the first call and then hourly.
+    """
+
+    def __init__(self, spark: SparkSession, settings: Settings, tell: Teller) -> None:
+        self.landed: Counter[str] = Counter()
+        self._spark, self._settings, self._tell = spark, settings, tell
+        self._streams: Sequence[Stream] = ()
+        self._prepare_at = self._not_before = -inf
+        self._wait = FIRST_WAIT
+
+    def __call__(self, stop: Event) -> int:
+        """Land what is new, or what has landed when `stop` is set; return the number of rows.
+
+        Raises what does not pass: IngestError, and HeapError or FitnessError if Spark has ended.
+        """
+        check_jvm(self._spark)
+        if time.monotonic() < self._not_before:
+            return 0
+        before = self.landed.total()
+        try:
+            if time.monotonic() >= self._prepare_at:
+                self._streams = prepare(self._spark, self._settings, self._tell, self.landed)
+                self._prepare_at = time.monotonic() + HOUSEKEEPING
+            catch_up(self._streams, stop)
+            self._wait = FIRST_WAIT
+        except Exception as error:
+            check_jvm(self._spark)
+            if is_permanent(error):
+                raise
+            if self.landed.total() > before:
+                self._wait = FIRST_WAIT
+            log.warning("%s. Trying again in %.0f s.", first_line(error), self._wait)
+            self._prepare_at, self._not_before = -inf, time.monotonic() + self._wait
+            self._wait = min(self._wait * 2, LONGEST_WAIT)
+        return self.landed.total() - before
 
 
 def prepare(
@@ -138,8 +171,6 @@ def prepare(
         begin_anew(stream, why_anew(stream, missing))
     create_tables(spark, settings, missing)
     for stream in streams:
-        if settings.catalog is None:
-            compact_tables(spark, settings, stream.writer.position)
         if isinstance(stream.writer, FileWriter):
             stream.writer.try_again()
             # Auto Loader keeps house by itself.
@@ -254,7 +285,7 @@ def kafka_stream(
 def catch_up(streams: Sequence[Stream], stop: Event | None = None) -> None:
     """Land all that is there now, until `stop` is set; raises IngestError if a stream could not."""
     streams = [stream for stream in streams if stream.may_have_news()]
-    with running(streams, availableNow=True) as queries:
+    with running(streams) as queries:
         while stop and any(query.isActive for query in queries):
             if stop.wait(0.2):
                 return
@@ -267,23 +298,13 @@ def catch_up(streams: Sequence[Stream], stop: Event | None = None) -> None:
     raise_worst(errors)
 
 
-def follow(streams: Sequence[Stream], interval: timedelta, stop: Event) -> None:
-    """Land what is new every `interval` until stopped, or for the time between housekeepings."""
-    until = time.monotonic() + HOUSEKEEPING
-    with running(streams, processingTime=f"{interval.total_seconds()} seconds") as queries:
-        while time.monotonic() < until and all(query.isActive for query in queries):
-            if stop.wait(0.2):
-                break
-    raise_worst([failure(*pair) for pair in zip(streams, queries, strict=True)])
-
-
 @contextmanager
-def running(streams: Sequence[Stream], **trigger: Any) -> Iterator[list[StreamingQuery]]:
-    """Start streams, and leave none at work in the end."""
+def running(streams: Sequence[Stream]) -> Iterator[list[StreamingQuery]]:
+    """Start streams that end when they have caught up; none is at work afterwards."""
     queries: list[StreamingQuery] = []
     try:
         for stream in streams:
-            queries.append(stream.start(**trigger))
+            queries.append(stream.start())
         yield queries
     finally:
         until = time.monotonic() + SECONDS_TO_FINISH

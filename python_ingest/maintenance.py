@@ -5,6 +5,7 @@ a local file system two processes must not commit to one table at once: each tab
 lock of those who write it.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,8 @@ from functools import reduce
 from pathlib import Path
 
 from delta import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 
@@ -20,6 +23,8 @@ from python_ingest.lock import MAINTENANCE, POLL, only_one
 from python_ingest.settings import Settings
 from python_ingest.spark import held_by_jvm
 
+log = logging.getLogger(__name__)
+
 # Delta's own least: a reader or writer that began before may still need the files.
 LEAST_KEPT = timedelta(days=7)
 # What has not been built for longer compares its inputs whole when it is.
@@ -27,6 +32,7 @@ LONGEST_UNREAD = timedelta(days=30)
 # The first commit that has not been read may be little younger than the last that has.
 MARGIN = timedelta(hours=1)
 LONGEST_BUILD = timedelta(hours=2)
+MANY_CALLS = 50  # of Upkeep, each of which leaves a few small files in a table
 WATERMARKS = "*ops/watermarks"
 
 
@@ -78,6 +84,40 @@ def maintain(
             tell(f"{name}: done.")
             time.sleep(2 * POLL)  # A build that waits goes first.
     return done
+
+
+class Upkeep:
+    """Keeps the tables at few files in a process that goes on; called between its other work.
+
+    Every MANY_CALLS calls the tables that had commits meanwhile become due; each call then tidies
+    one of them, so that no other work waits long.
+    """
+
+    def __init__(self, spark: SparkSession, settings: Settings, layers: str = "*") -> None:
+        self._spark, self._settings, self._layers = spark, settings, layers
+        self._calls, self._began = 0, time.time()
+        self._due: list[Path] = []
+
+    def __call__(self) -> None:
+        """Tidy the next table that is due, if there is one; the caller holds the table's lock."""
+        self._calls += 1
+        if self._calls % MANY_CALLS == 0:
+            tables = filter(is_table, self._settings.lakehouse.glob(f"{self._layers}/*"))
+            self._due = sorted(t for t in tables if last_commit_time(t) >= self._began)
+            self._began = time.time()
+        if self._due:
+            table = self._due.pop()
+            try:
+                kept = retention(self._spark, self._settings)
+                tidy(self._spark, table, kept(f"{table.parent.name}.{table.name}"))
+            except (PySparkException, Py4JJavaError):
+                # Something else wrote the table, say: later will do.
+                log.warning("%s has not been tidied.", table, exc_info=True)
+
+
+def last_commit_time(table: Path) -> float:
+    """Return when a table's log last got a file, in seconds since 1970."""
+    return (table / "_delta_log").stat().st_mtime
 
 
 def is_table(path: Path) -> bool:

@@ -12,7 +12,7 @@ tables have had since it began.
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from python_ingest.landing import written_whole
@@ -22,8 +22,7 @@ from python_ingest.landing import written_whole
 class Position:
     """A stream's newest batch, and what it has to remember beyond its checkpoint.
 
-    `began` is when the batch was first begun, as ISO 8601. `appends` counts, by table, those since
-    it was last compacted.
+    `began` is when the batch was first begun, as ISO 8601.
     `left_out` has the files that could not be taken, by source: their `path` and the `reason`.
     `taken_later` has when those that were landed in the end had been modified, in milliseconds
     since 1970. `new_fields` are the unknown fields that have been reported.
@@ -37,7 +36,6 @@ class Position:
     left_out: dict[str, dict[str, str]] = field(default_factory=dict)
     taken_later: dict[str, int] = field(default_factory=dict)
     new_fields: list[str] = field(default_factory=list)
-    appends: dict[str, int] = field(default_factory=dict)
 
     def save(self) -> None:
         """Write the position to disk, whole."""
@@ -51,7 +49,9 @@ def read_position(file: Path) -> Position:
     if not file.exists():
         return Position(file)
     # An empty file, which a crash of the machine may leave, is taken for none.
-    return Position(file, **json.loads(file.read_text() or "{}"))
+    state = json.loads(file.read_text() or "{}")
+    known = {each.name for each in fields(Position)}  # An earlier version wrote more.
+    return Position(file, **{name: value for name, value in state.items() if name in known})
 
 
 def why_recover(position: Position, checkpoint: Path, has_rows: Callable[[], bool]) -> str | None:

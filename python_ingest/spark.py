@@ -10,17 +10,22 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from python_ingest.errors import BusyError, FitnessError, JavaError
+from python_ingest.errors import BusyError, FitnessError, HeapError, JavaError
 from python_ingest.settings import PROJECT, Settings, spark_conf
 
 LOG = PROJECT / "logs" / "spark.log"
 SECONDS_TO_DIE = 60.0
+# Java's exit code by -XX:+ExitOnOutOfMemoryError (profiles.yml).
+OUT_OF_MEMORY = 3
+# How the name of the memory pool ends, "PS Old Gen" of the parallel collector: see profiles.yml.
+OLD_GENERATION = "Old Gen"
 # Hadoop would give everybody the right to read, whatever the process's umask says.
 UMASK = "spark.hadoop.fs.permissions.umask-mode"
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
@@ -101,16 +106,53 @@ def start_spark(
         with stderr_to(LOG), unheard(signal.SIGTERM):
             return builder.getOrCreate()
     except Exception as error:
-        raise FitnessError(f"Spark did not start; {LOG} says why. ({error})") from error
+        reason = next((line for line in str(error).splitlines() if "Exception: " in line), error)
+        raise FitnessError(f"Spark did not start; {LOG} says why. ({reason})") from error
 
 
 def end_jvm(spark: SparkSession) -> None:
     """Stop Spark and wait until its JVM has ended."""
     gateway: Any = spark.sparkContext._gateway
+    if gateway.proc.poll() is not None:
+        return
     spark.stop()
     gateway.shutdown()
     gateway.proc.stdin.close()
     gateway.proc.wait(timeout=120)
+
+
+def check_jvm(spark: SparkSession) -> None:
+    """Raise HeapError if this process's JVM has run out of memory, FitnessError if it has ended."""
+    process = getattr(cast(Any, spark).sparkContext._gateway, "proc", None)
+    code = process.poll() if process else None  # Databricks starts the JVM itself.
+    if code == OUT_OF_MEMORY:
+        raise HeapError("Spark has ended: its heap was full")
+    if code is not None:
+        raise FitnessError(f"Spark has ended with code {code}; {LOG} may say why.")
+
+
+@dataclass(frozen=True)
+class Heap:
+    """The memory of a JVM, in bytes: what its last full collection left of objects, and its limit.
+
+    `collecting_seconds` is the time that collections have taken since it started.
+    """
+
+    live: int
+    limit: int
+    collecting_seconds: float
+
+
+def read_heap(spark: SparkSession) -> Heap:
+    """Return how full the heap of this process's JVM is."""
+    factory = cast(Any, spark)._jvm.java.lang.management.ManagementFactory
+    pools = [p for p in factory.getMemoryPoolMXBeans() if p.getName().endswith(OLD_GENERATION)]
+    collectors = factory.getGarbageCollectorMXBeans()
+    return Heap(
+        live=sum(pool.getCollectionUsage().getUsed() for pool in pools),
+        limit=sum(pool.getUsage().getMax() for pool in pools),
+        collecting_seconds=sum(each.getCollectionTime() for each in collectors) / 1000,
+    )
 
 
 @contextmanager

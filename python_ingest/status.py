@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import median
 
-from python_ingest import build_log, ingest_log
+from python_ingest import build_log, ingest_log, restart_log
 from python_ingest.backlog import (
     MOST_BATCHES,
     Backlog,
@@ -15,7 +16,11 @@ from python_ingest.backlog import (
 from python_ingest.build_log import BuildFigures
 from python_ingest.ingest_log import BatchFigures
 from python_ingest.lock import holder
+from python_ingest.restart_log import Restart
 from python_ingest.settings import Settings
+
+RECENT_BUILDS = 100  # of which the median is taken
+SLOW = 2.0  # times the median
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class Status:
     """The state of a lakehouse.
 
     `ingest` and `build` are the processes that are at work. `batches` has the last one of each
-    stream. `whole` is the last build whose tests looked at whole tables.
+    stream. `whole` is the last build whose tests looked at whole tables. `usual_seconds` is the
+    median time of the everyday builds before the last one, None if there were none.
     """
 
     ingest: str | None
@@ -31,6 +37,8 @@ class Status:
     batches: Mapping[str, BatchFigures]
     last: BuildFigures | None
     whole: BuildFigures | None
+    usual_seconds: float | None
+    restart: Restart | None
     bronze: Backlog
     silver: Backlog
     gold: Backlog
@@ -41,6 +49,13 @@ class Status:
         found = [self.last] if self.whole in (None, self.last) else [self.whole, self.last]
         return [build for build in found if build and build.failures]
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether the last build, an everyday one, took much longer than usual."""
+        if self.last is None or self.usual_seconds is None or not self.last.is_everyday:
+            return False
+        return self.last.seconds > SLOW * self.usual_seconds
+
 
 def read_status(settings: Settings) -> Status:
     """Give the state of the lakehouse."""
@@ -48,12 +63,16 @@ def read_status(settings: Settings) -> Status:
     builds = build_log.newest(settings.lakehouse, build_log.MANY)
     built = built_until(builds)
     whole = [build for build in builds if build.has_whole_tests]
+    everyday = [build.seconds for build in builds[:-1] if build.is_everyday][-RECENT_BUILDS:]
+    restarts = restart_log.newest(settings.lakehouse, 1)
     return Status(
         ingest=holder(settings.lakehouse, "ingest"),
         build=holder(settings.lakehouse, "build"),
         batches={batch.stream: batch for batch in batches},
         last=builds[-1] if builds else None,
         whole=whole[-1] if whole else None,
+        usual_seconds=median(everyday) if everyday else None,
+        restart=restarts[-1] if restarts else None,
         bronze=backlog_of_landing(settings),
         silver=backlog_of_bronze(batches, built["silver"]),
         gold=backlog_of_bronze(batches, built["gold"]),
@@ -68,7 +87,8 @@ def as_text(status: Status, now: datetime) -> list[str]:
         f"build    {at_work(status.build)}",
     ]
     if status.last:
-        lines.append(f"         {status.last.started_at}  {status.last}")
+        usual = f"; {status.usual_seconds:.1f} s is usual" if status.usual_seconds else ""
+        lines.append(f"         {status.last.started_at}  {status.last}{usual}")
     if status.whole:
         lines.append(f"         {status.whole.started_at}  the last with tests of whole tables")
     lines += [
@@ -76,6 +96,13 @@ def as_text(status: Status, now: datetime) -> list[str]:
         f"silver   {behind(status.silver, 'rows', now)}",
         f"gold     {behind(status.gold, 'rows', now)}",
     ]
+    if status.is_slow:
+        lines.append(
+            f"warning  the last build took more than {SLOW:g} times as long as usual: "
+            "`uv run fitness doctor` shows its heap"
+        )
+    if status.restart:
+        lines.append(f"restart  {status.restart.at}  {status.restart.reason}")
     for build in status.failed:
         for name, message in build.failures.items():
             lines.append(f"failed   {name}: {message}")

@@ -44,7 +44,7 @@ def test_what_comes_lands_until_stopped_and_house_is_kept_between(
     thread.start()
     try:
         for seed in range(3):
-            wait_until((lake.settings.checkpoints / "gym_logins_bz").exists, "the ingest runs")
+            wait_until((lake.settings.landing / "gym_logins_bz").exists, "the ingest runs")
             land(lake, seed)
             wait_until(lambda: all_landed(lake), f"batch {seed} has landed")
     finally:
@@ -71,26 +71,6 @@ def test_a_stop_ends_the_catching_up_too(monkeypatch: pytest.MonkeyPatch) -> Non
     Timer(0.3, stop.set).start()
     catch_up(cast(Any, [endless]), stop)
     assert stop.is_set()
-
-
-def test_others_need_not_wait_for_a_source_that_is_away(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What has landed of the others can be built."""
-
-    def fail(*_: object) -> None:
-        raise IngestError("the broker is away", is_permanent=False)
-
-    monkeypatch.setattr("python_ingest.ingest.catch_up", fail)
-    stop, caught_up = Event(), Event()
-
-    def go_on() -> None:
-        caught_up.set()
-        stop.set()
-
-    ingest_continuously(lake.spark, lake.settings, SECOND, stop, caught_up=go_on)
-    assert caught_up.is_set()
-    assert (lake.settings.lakehouse / "bronze" / HEART).exists()
 
 
 def test_what_may_pass_is_tried_again(
@@ -176,7 +156,7 @@ def test_a_signal_stops_it_cleanly(warm_lake: Lake, tmp_path: Path, number: sign
 def test_the_end_of_spark_ends_it_with_a_message(warm_lake: Lake, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     process = start_ingest(lake)
-    wait_until((lake.settings.checkpoints / "gym_logins_bz").exists, "the ingest runs")
+    wait_until((lake.settings.landing / "gym_logins_bz").exists, "the ingest runs")
     for child in children(process.pid):
         os.kill(child, signal.SIGKILL)
     told, _ = process.communicate(timeout=120)

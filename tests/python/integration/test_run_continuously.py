@@ -57,7 +57,7 @@ def test_a_build_that_fails_is_tried_again_while_the_ingest_goes_on(
     thread.start()
     try:
         wait_until(lambda: builds > 1, "a build has failed twice")
-        wait_until((lake.settings.checkpoints / "gym_logins_bz").exists, "the ingest runs")
+        wait_until((lake.settings.landing / "gym_logins_bz").exists, "the ingest runs")
         land(lake, 1)
         wait_until(lambda: all_landed(lake), "what came meanwhile has landed")
         failed = builds
@@ -66,7 +66,7 @@ def test_a_build_that_fails_is_tried_again_while_the_ingest_goes_on(
     finally:
         stop.set()
         thread.join(60)
-    assert "It failed. Trying again in 0 s; the ingest goes on." in caplog.messages
+    assert "It failed. Trying again in 0 s; landing goes on." in caplog.messages
 
 
 def test_an_ingest_that_cannot_go_on_ends_the_run(
