@@ -35,39 +35,53 @@ HISTORY = 300_000  # readings
 READINGS_A_FILE = 500
 USERS = range(800_000, 800_100)
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
-WARM_UP, MEASURED = 180, 600  # seconds
+WARM_UP, MEASURED = 180, 1800  # seconds
 PATIENCE = 300  # seconds to wait for what is left
 
 
 def freshness(root: Path) -> list[float]:
-    """Land workouts while the command line runs; the seconds until each was in gold."""
-    landing, summary = root / "landing", root / "lakehouse" / "gold" / "workout_bpm_summary"
+    """Land workouts while the command line runs; return the seconds until each was in gold."""
+    landed = run_with_workouts(root, WARM_UP + MEASURED)
+    arrived = arrivals(summary_of(root))
+    return [arrived[session] - at for session, at in landed.items() if session >= WARM_UP]
+
+
+def run_with_workouts(root: Path, seconds: int) -> dict[int, float]:
+    """Land a workout a second beside a continuous run that is stopped when all are in gold.
+
+    Returns when each landed, by its session.
+    """
+    landing = root / "landing"
     produce(World(users=100, days=1, seed=1, files=3, readings=HISTORY), landing)
     with written_whole(landing / REGISTERED_USERS / "users.csv") as file:
         file.write(csv_line(*REGISTERED_USERS_HEADER))
         for user in USERS:
             file.write(csv_line(user, user, mac_address(user), BEGIN.timestamp()))
-    arguments = ["run", "--continuous"]
+    summary = summary_of(root)
     with (root / "said.txt").open("w") as said:
-        process = start([sys.executable, "-m", "python_ingest", *arguments], root, said)
+        process = start([sys.executable, "-m", "python_ingest", "run", "--continuous"], root, said)
     try:
         wait_for(process, lambda: any(summary.glob("_delta_log/*.json")), "the first build")
         print("freshness: landing a workout a second", flush=True)
-        landed = land_workouts(landing)
+        landed = land_workouts(landing, seconds)
         newest = max(landed)
         wait_for(process, lambda: newest in arrivals(summary), "the last workout")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
-    arrived = arrivals(summary)
-    return [arrived[session] - at for session, at in landed.items() if session >= WARM_UP]
+    return landed
 
 
-def land_workouts(landing: Path) -> dict[int, float]:
-    """Land a workout each second; give when each appeared, by its session."""
+def summary_of(root: Path) -> Path:
+    """Return the folder of the gold table in which workouts arrive."""
+    return root / "lakehouse" / "gold" / "workout_bpm_summary"
+
+
+def land_workouts(landing: Path, seconds: int) -> dict[int, float]:
+    """Land a workout each second; return when each appeared, by its session."""
     landed = {}
     began = time.time()
-    for session in range(WARM_UP + MEASURED):
+    for session in range(seconds):
         time.sleep(max(0.0, began + session - time.time()))
         with written_whole(landing / MULTIPLEX / f"workout-{session:05}.json") as file:
             file.writelines(workout(session))

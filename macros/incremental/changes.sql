@@ -53,6 +53,7 @@
   see what another has written.
 #}
 {% macro as_it_was(relation) -%}
+    {%- do model_read().update({'reads_itself': true}) -%}
     {%- if model_read().mode == 'changes' and nodes_share_session() -%}
         {%- set version = commits(relation)[0].version -%}
         {%- if input_name(relation) in run_state().elsewhere -%}

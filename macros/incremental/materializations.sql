@@ -74,7 +74,7 @@
 
 
 {% macro follow_changes() %}
-    {% if has_news() %}
+    {% if has_news() and has_batch() %}
         {{ run_hooks(pre_hooks) }}
         {% do write_changes() %}
         {{ run_hooks(post_hooks) }}
@@ -84,6 +84,13 @@
     {# Its readers start at once, and would each ask. #}
     {% do commits(this) %}
     {% do return({'relations': [this]}) %}
+{% endmacro %}
+
+
+{# Whether the model may have rows to write: not if no slice is touched, unless it also takes rows of its own table. #}
+{% macro has_batch() %}
+    {% set read = model_read() %}
+    {% do return(read.get('touched', {}).filter != 'none' or read.get('reads_itself', false)) %}
 {% endmacro %}
 
 

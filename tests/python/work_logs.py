@@ -35,18 +35,25 @@ def note_build(
     minute: float,
     layers: Sequence[str] = ("gold", "silver"),
     arguments: Sequence[str] = (),
+    *,
+    seconds: float = 5.0,
+    live_mib: float = 0.0,
+    collecting_seconds: float = 0.0,
     **failures: str,
 ) -> None:
-    """Note a build that began at a minute; what fails in it are tests."""
+    """Note a build that began at a minute, in a heap of 1,000 MiB; what fails in it are tests."""
     build_log.add(
         settings.lakehouse,
         BuildFigures(
             started_at=(START + timedelta(minutes=minute)).isoformat(),
-            seconds=5.0,
+            seconds=seconds,
             arguments=arguments,
             layers=layers,
             failures=failures,
             rows={name: f"failures.{name}" for name in failures},
             warnings=[],
+            live_mib=live_mib,
+            heap_mib=1000.0,
+            collecting_seconds=collecting_seconds,
         ),
     )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.python.lake import Lake
+from tests.python.lake import Lake, free_port
+from tests.python.server import Server, serve
 from tests.python.small_project import SALES, SHOPS, SmallProject
 
 
@@ -18,6 +19,15 @@ def warm_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def lake(warm_lake: Lake) -> Iterator[Lake]:
     warm_lake.empty()
     yield warm_lake
+
+
+@pytest.fixture
+def server(warm_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Serve a lakehouse of its own, at the port that clients find in the environment."""
+    port = free_port()
+    monkeypatch.setenv("FITNESS_SERVER_PORT", str(port))
+    with serve(Lake(tmp_path), port) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

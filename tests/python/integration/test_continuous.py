@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
@@ -14,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from benchmarks.process_memory import children, resident
+from benchmarks.process_memory import children
 from python_ingest import batches
 from python_ingest.errors import IngestError
 from python_ingest.ingest import catch_up, ingest_continuously
@@ -163,36 +162,3 @@ def test_the_end_of_spark_ends_it_with_a_message(warm_lake: Lake, tmp_path: Path
     assert process.returncode == 1, told
     assert "Traceback" not in told
     assert "spark.log" in told
-
-
-@pytest.mark.slow
-def test_memory_stays_bounded_and_no_lag_is_left_in_half_an_hour(
-    warm_lake: Lake, tmp_path: Path
-) -> None:
-    """2,000 readings a second in a file a second, for FITNESS_SOAK_MINUTES or 30."""
-    minutes = float(os.environ.get("FITNESS_SOAK_MINUTES", "30"))
-    lake = Lake(tmp_path)
-    lake.settings.export()
-    producer = subprocess.Popen(  # noqa: S603 - our own command line
-        [*FITNESS, "produce", "--continuous", "--rate", "2000", "--interval", "1"],
-        stdout=subprocess.DEVNULL,
-    )
-    with (tmp_path / "ingest.log").open("w") as log:
-        ingest = subprocess.Popen(  # noqa: S603 - our own command line
-            [*FITNESS, "ingest", "--continuous", "--interval", "5s"], stdout=log, stderr=log
-        )
-    try:
-        time.sleep(60 * minutes / 6)
-        early = resident(ingest.pid)
-        time.sleep(60 * minutes * 5 / 6)
-        late = resident(ingest.pid)
-    finally:
-        producer.send_signal(signal.SIGTERM)
-        producer.wait(timeout=60)
-    try:
-        wait_until(lambda: all_landed(lake), "all has landed", 60)
-    finally:
-        ingest.send_signal(signal.SIGTERM)
-        code = ingest.wait(timeout=120)
-    assert code == 0, (tmp_path / "ingest.log").read_text()[-3000:]
-    assert late < early * 1.2, f"{early:,} bytes after a sixth of the time, {late:,} at the end"

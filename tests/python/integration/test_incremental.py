@@ -61,6 +61,36 @@ def test_a_file_in_which_no_row_differs_stays_as_it_is(project: SmallProject) ->
     assert project.rows(file) == before
 
 
+PAID = """
+    {{ config(unique_key=['shop']) }}
+    {%- set touched = touched_slices(['shop'], [
+        (ref('sales'), 'select shop from ' ~ changes(ref('sales')) ~ ' where amount > 100'),
+    ]) %}
+    select shop, max(amount) as amount from {{ ref('sales') }}
+    where amount > 100 and {{ in_slices(touched) }} group by shop
+    {%- if has_deletes(ref('sales')) %}
+    union all
+    select shop || '!', amount from {{ as_it_was(this) }}
+    {%- endif %}
+"""
+
+
+def test_a_model_without_touched_slices_asks_its_table_nothing(project: SmallProject) -> None:
+    """Unless it takes rows of its own table beside them."""
+    project.model("sales", SALES)
+    project.model("paid", PAID)
+    project.build()
+    project.rows("insert into silver.sales values (4, 'b', 400), (5, 'c', 500)")
+    project.build("--select", "paid")
+    project.rows("insert into silver.sales values (6, 'a', 6)")
+    assert project.build("--select", "paid")["paid"] == "success: nothing changed"
+    assert not [text for text in project.statements if "paid__compared" in text]
+    project.rows("delete from silver.sales where id = 6")
+    project.build("--select", "paid")
+    expected = [("b", 400), ("b!", 400), ("c", 500), ("c!", 500)]
+    assert project.rows("select * from silver.paid order by shop") == expected
+
+
 GONE = """
     {{ config(unique_key=['id']) }}
     {%- set sales = changes(ref('sales')) %}

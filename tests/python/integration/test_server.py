@@ -1,9 +1,7 @@
 """The warm server: builds, an ingest and other clients side by side, over the same tables."""
 
 import os
-import socket
 import subprocess
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,33 +18,16 @@ from tests.python.lake import (
     free_port,
     land,
     lands_and_builds_until_stopped,
-    wait_until,
 )
+from tests.python.server import Server
 
 pytestmark = pytest.mark.slow
 SUMMARIES = "select count(*) from gold.workout_bpm_summary"
 
 
 @pytest.fixture
-def served(warm_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    """Serve a lakehouse by the command line, as a service would."""
-    lake = Lake(tmp_path)
-    lake.settings.export()
-    port = free_port()
-    monkeypatch.setenv("FITNESS_SERVER_PORT", str(port))
-    command = [*FITNESS, "server"]
-    with subprocess.Popen(command, start_new_session=True, umask=0o027) as process:  # noqa: S603
-        try:
-            wait_until(lambda: process.poll() is None and is_open(port), "the server listens")
-            yield lake
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((LOOPBACK, port)) == 0
+def served(server: Server) -> Lake:
+    return server.lake
 
 
 def port() -> int:

@@ -1,16 +1,21 @@
 """What `fitness status` says, from the logs and the folders."""
 
 import json
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from python_ingest import build_log
+from python_ingest import build_log, restart_log
 from python_ingest.cli import app
+from python_ingest.continuous import check_heap
 from python_ingest.dbt_arguments import with_whole_tests
+from python_ingest.doctor import heap
+from python_ingest.errors import MORE_MEMORY, HeapError
 from python_ingest.lock import only_one
+from python_ingest.restart_log import Restart
 from python_ingest.settings import Settings
 from python_ingest.status import as_text, read_status
 from tests.python.work_logs import START, land_batch, note_build
@@ -97,6 +102,51 @@ def test_what_is_at_work_is_named(settings: Settings) -> None:
         found = read_status(settings)
     assert found.build is not None
     assert found.ingest is None
+
+
+SLOW = "warning  the last build took more than 2 times as long as usual: "
+
+
+@pytest.mark.parametrize(
+    ("seconds", "arguments", "is_slow"),
+    [(10.0, [], False), (10.1, [], True), (100.0, with_whole_tests([]), False)],
+)
+def test_a_build_that_takes_more_than_twice_the_median_is_a_warning(
+    settings: Settings, seconds: float, arguments: list[str], is_slow: bool
+) -> None:
+    note_build(settings, 0, seconds=90, arguments=with_whole_tests([]))
+    for minute, usual in enumerate((4.0, 60.0, 5.0), 1):
+        note_build(settings, minute, seconds=usual)
+    note_build(settings, 4, ["silver"], seconds=1)
+    note_build(settings, 5, seconds=seconds, arguments=arguments)
+    text = as_text(read_status(settings), START)
+    assert any(f"in {seconds:.1f} s; 5.0 s is usual" in line for line in text)
+    assert any(line.startswith(SLOW) for line in text) == is_slow
+
+
+def test_the_last_replacement_of_spark_and_its_reason_are_shown(settings: Settings) -> None:
+    for day in (1, 2):
+        restart_log.add(settings.lakehouse, Restart(f"2026-01-0{day}T00:00:00+00:00", "a reason"))
+    assert "restart  2026-01-02T00:00:00+00:00  a reason" in as_text(read_status(settings), START)
+
+
+@pytest.mark.parametrize(("collecting", "is_too_full"), [(2.0, False), (2.1, True)])
+def test_a_build_that_spends_its_time_in_collections_calls_for_a_new_spark(
+    settings: Settings, collecting: float, is_too_full: bool
+) -> None:
+    note_build(settings, 0, collecting_seconds=5)
+    note_build(settings, 1, live_mib=990, collecting_seconds=collecting)
+    with pytest.raises(HeapError, match="990 of 1,000 MiB") if is_too_full else nullcontext():
+        check_heap(settings)
+
+
+@pytest.mark.parametrize(("live", "is_good"), [(899.0, True), (901.0, False)])
+def test_the_doctor_shows_the_heap(settings: Settings, live: float, is_good: bool) -> None:
+    note_build(settings, 0, live_mib=live)
+    [finding] = heap(settings)
+    assert finding.what.startswith(f"heap: {live:.0f} of 1,000 MiB in use after the build of ")
+    assert finding.is_good == is_good
+    assert finding.what.endswith(MORE_MEMORY) == (not is_good)
 
 
 def test_the_command_ends_with_1_after_a_failed_build_only(

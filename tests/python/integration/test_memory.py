@@ -1,0 +1,106 @@
+"""Processes that go on hold no more after many builds and batches than after a few.
+
+Counted are the live objects of the JVM that keep query plans, and through them all else: sessions,
+snapshots of Delta tables, temporary views.
+"""
+
+import gc
+from collections.abc import Callable
+from functools import partial
+from threading import Event
+from typing import Any, cast
+
+from pyspark.sql import SparkSession
+
+from python_ingest.build import build
+from python_ingest.ingest import RepeatedIngest
+from tests.python.java_heap import live_objects
+from tests.python.lake import Lake, land
+from tests.python.server import Server
+from tests.python.small_project import SALES, SHOPS, SmallProject
+
+COUNTED = (
+    "org.apache.spark.sql.classic.SparkSession",
+    "org.apache.spark.sql.delta.Snapshot",
+    "org.apache.spark.sql.catalyst.catalog.TemporaryViewRelation",
+)
+FEW, MANY = 4, 10
+SNAPSHOT = """
+version: 2
+snapshots:
+  - name: shops_snapshot
+    relation: ref('shops')
+    config: {unique_key: shop, strategy: check, check_cols: [amount]}
+"""
+
+
+def counted(pid: int) -> dict[str, int]:
+    """Count what a JVM holds of each counted class, with Python's own garbage collected before."""
+    gc.collect()
+    found = live_objects(pid)
+    return {name: found.get(name, 0) for name in COUNTED}
+
+
+def jvm_of(spark: SparkSession) -> int:
+    """Return the process id of this process's JVM."""
+    return int(cast(Any, spark)._jvm.java.lang.ProcessHandle.current().pid())
+
+
+def assert_flat(step: Callable[[int], object], count: Callable[[], dict[str, int]]) -> None:
+    """Assert that `count` returns the same after a few steps as after many."""
+    counts = {}
+    for number in range(1, MANY + 1):
+        step(number)
+        if number in (FEW, MANY):
+            counts[number] = count()
+    assert counts[MANY] == counts[FEW]
+
+
+def test_builds_with_news_hold_nothing(project: SmallProject) -> None:
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    # More shops than a statement names, so that touched slices are a view too.
+    project.model("many", SHOPS.replace("['shop']", "['id']").replace("shop", "id"))
+    project.snapshot("shops", SNAPSHOT)
+    project.build()
+
+    def build_news(number: int) -> None:
+        first = 10_000 * number
+        project.rows(
+            f"insert into silver.sales select id, 'shop {number}', 1 "
+            f"from range({first}, {first + 1500})"
+        )
+        outcomes = project.build("--exclude", "sales")
+        assert not any("nothing changed" in outcome for outcome in outcomes.values())
+
+    assert_flat(build_news, partial(counted, jvm_of(project.lake.spark)))
+
+
+def test_ingests_hold_nothing(lake: Lake) -> None:
+    land_new = RepeatedIngest(lake.spark, lake.settings, lambda _: None)
+
+    def land_news(number: int) -> None:
+        land(lake, number)
+        assert land_new(Event())
+
+    assert_flat(land_news, partial(counted, jvm_of(lake.spark)))
+
+
+def test_a_server_holds_nothing_of_the_builds_that_went_through_it(
+    server: Server,
+) -> None:
+    lake = server.lake
+    land(lake, 0)
+    lake.ingest()
+
+    def build_news(number: int) -> None:
+        append_again(lake, "bronze.registered_users_bz")
+        build(lake.settings, ["--select", "users", "device_assignments", "--target", "server"])
+
+    assert_flat(build_news, partial(counted, server.process.pid))
+
+
+def append_again(lake: Lake, table: str) -> None:
+    """Append to `layer.table` the rows that it has."""
+    path = str(lake.settings.lakehouse.joinpath(*table.split(".")))
+    lake.spark.read.format("delta").load(path).write.format("delta").mode("append").save(path)
