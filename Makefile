@@ -1,4 +1,4 @@
-# `make help` lists the targets. Nothing but Python 3.11 or 3.12 and Java 17 or 21 is needed.
+# `make help` lists the targets. Nothing but Python 3.11 or 3.12 and Java 17, 21 or 25 is needed.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -6,7 +6,7 @@ SHELL := bash
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --quiet --frozen
 
-.PHONY: help setup demo test test-all server check bench clean
+.PHONY: help setup demo test test-all mutants server check bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ test: setup ## Run all tests but the long ones
 
 test-all: setup ## Run all tests
 	@$(RUN) pytest
+
+mutants: setup ## Plant defects one by one and see that the tests find each
+	@$(RUN) python -m tests.mutants
 
 server: setup ## Serve the lakehouse to dbt's target `server` and to JDBC clients
 	@$(RUN) fitness server

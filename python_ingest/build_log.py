@@ -48,11 +48,6 @@ class BuildFigures:
         return asks_whole_tests(self.arguments) and bool(self.failures or has_all)
 
     @property
-    def is_everyday(self) -> bool:
-        """Whether it built all models and its tests looked at what had changed."""
-        return {"silver", "gold"} <= set(self.layers) and not asks_whole_tests(self.arguments)
-
-    @property
     def heap(self) -> str:
         """How full the heap was."""
         return f"{self.live_mib:,.0f} of {self.heap_mib:,.0f} MiB"

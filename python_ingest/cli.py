@@ -21,7 +21,7 @@ from rich.logging import RichHandler
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from python_ingest.backlog import is_little_to_build, is_little_to_land
-from python_ingest.dbt_arguments import EVERYDAY, asks_whole_tests, with_whole_tests
+from python_ingest.dbt_arguments import EVERYDAY, UNTESTED, asks_whole_tests, with_whole_tests
 from python_ingest.errors import MORE_MEMORY, FitnessError, HeapError
 from python_ingest.settings import PROJECT, Rhythm, Settings, duration, is_served, read_settings
 
@@ -224,6 +224,9 @@ def run(
     longest: Annotated[
         str, typer.Option(help="With --continuous: build so often even if nothing has landed.")
     ] = "1h",
+    tests: Annotated[
+        str, typer.Option(help="With --continuous: how often to test what has changed.")
+    ] = "1m",
     whole_tests: Annotated[
         str, typer.Option(help="With --continuous: how often tests look at whole tables.")
     ] = "1d",
@@ -231,7 +234,8 @@ def run(
     """Land new files, then build and test; further arguments are dbt build's."""
     with plain_errors():
         settings = read_settings(landing, lakehouse)
-        rhythm = Rhythm(*(duration(each) for each in (interval, shortest, longest, whole_tests)))
+        pauses = (interval, shortest, longest, whole_tests, tests)
+        rhythm = Rhythm(*(duration(each) for each in pauses))
         if continuous and any(argument.startswith("--vars") for argument in context.args):
             raise ValueError("--vars cannot be given with --continuous: use dbt_project.yml.")
         load_dbt()
@@ -398,11 +402,15 @@ def run_both(
 
     is_proven = False
 
-    def build_next() -> None:
+    def build_next(is_test_due: bool) -> None:
         nonlocal is_proven
-        is_due = are_whole_tests_due(settings, rhythm)
         try:
-            run_build(settings, with_whole_tests(arguments) if is_due else arguments)
+            if not is_test_due:
+                run_build(settings, arguments, UNTESTED)
+            elif are_whole_tests_due(settings, rhythm):
+                run_build(settings, with_whole_tests(arguments))
+            else:
+                run_build(settings, arguments)
             is_proven = True
         finally:
             check_heap(settings)
@@ -436,8 +444,8 @@ def on_batch(tell: Callable[[str], None]) -> Callable[["BatchFigures"], None]:
     return lambda figures: tell(str(figures)) if console.is_terminal else log.info("%s", figures)
 
 
-def run_build(settings: Settings, arguments: list[str]) -> None:
-    """Build and test, saying how it went."""
+def run_build(settings: Settings, arguments: list[str], kind: Sequence[str] = EVERYDAY) -> None:
+    """Build, print how it went. Of which `kind`, arguments may say too, and then decide."""
     from python_ingest.build import build
 
     def say(line: str) -> None:
@@ -445,5 +453,5 @@ def run_build(settings: Settings, arguments: list[str]) -> None:
 
     with doing("Building silver and gold") as tell:
         chosen = any("resource-type" in argument for argument in arguments)
-        summary = build(settings, arguments if chosen else [*EVERYDAY, *arguments], tell, say)
+        summary = build(settings, arguments if chosen else [*kind, *arguments], tell, say)
     console.print(summary, highlight=False)

@@ -35,12 +35,13 @@ def run_continuously(
     rhythm: Rhythm,
     stop: Event,
     tell: Teller,
-    build: Callable[[], None],
+    build: Callable[[bool], None],
 ) -> None:
     """Land what comes and build it, until `stop` is set; a running batch or build is finished.
 
-    A build that fails is logged and tried again, at longer and longer intervals, and landing goes
-    on. Raises what ends the ingest, SettingError, and HeapError if Spark must be replaced.
+    `build` is called with whether to test too. A build that fails is logged and tried again, at
+    longer and longer intervals, and landing goes on. Raises what ends the ingest, SettingError, and
+    HeapError if Spark must be replaced.
     """
     with ingest_lock(spark, settings):
         # A session of its own: dbt's settings are not those of the ingest.
@@ -57,22 +58,28 @@ def run_continuously(
 
 
 class RepeatedBuild:
-    """Builds at a call that finds news, or no build for long; a failed build is tried again."""
+    """Builds at a call that finds news, or no build for long; a failed build is tried again.
 
-    def __init__(self, rhythm: Rhythm, build: Callable[[], None]) -> None:
+    Tests are part of a build once `rhythm.tests` have passed since the last that had them.
+    """
+
+    def __init__(self, rhythm: Rhythm, build: Callable[[bool], None]) -> None:
         self.has_news = True  # Something may have landed before the start.
         self._rhythm, self._build = rhythm, build
-        self._earliest, self._latest, self._wait = -inf, -inf, FIRST_WAIT
+        self._earliest = self._latest = self._test_at = -inf
+        self._is_untested, self._wait = False, FIRST_WAIT
 
     def __call__(self) -> bool:
         """Build if that is due; return whether a build was done and went well."""
         now = time.monotonic()
-        if now < self._earliest or not (self.has_news or now >= self._latest):
+        is_test_due = now >= self._test_at
+        is_due = self.has_news or now >= self._latest or (self._is_untested and is_test_due)
+        if now < self._earliest or not is_due:
             return False
         self._earliest = now + self._rhythm.shortest.total_seconds()
         self._latest = now + self._rhythm.longest.total_seconds()
         try:
-            self._build()
+            self._build(is_test_due)
         except (SettingError, HeapError):
             raise
         except (FitnessError, OSError) as error:
@@ -81,7 +88,9 @@ class RepeatedBuild:
             self._earliest = max(self._earliest, time.monotonic() + self._wait)
             self._wait = min(self._wait * 2, LONGEST_WAIT)
             return False
-        self.has_news, self._wait = False, FIRST_WAIT
+        self.has_news, self._is_untested, self._wait = False, not is_test_due, FIRST_WAIT
+        if is_test_due:
+            self._test_at = now + self._rhythm.tests.total_seconds()
         return True
 
 

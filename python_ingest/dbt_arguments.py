@@ -9,6 +9,7 @@ import yaml
 
 # Unit tests try the models' code on made-up rows: that is for whoever changes a model.
 EVERYDAY = ("--exclude-resource-type", "unit_test")
+UNTESTED = ("--exclude-resource-type", "unit_test", "test")
 # Options of dbt that say where it builds, and from what.
 PLACES = ("--target", "-t", "--vars", "--defer", "--state", "--defer-state", "--favor-state")
 

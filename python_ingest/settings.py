@@ -85,14 +85,15 @@ class Rhythm:
     """How often to look for files, and how often to build, in continuous operation.
 
     A build begins once something has landed, `shortest` after the last one began, and without
-    anything landing (a model or a seed may have changed) `longest` after. Its tests look at whole
-    tables `whole` after they last did.
+    anything landing (a model or a seed may have changed) `longest` after. It tests too if none has
+    for `tests`, and its tests look at whole tables `whole` after they last did.
     """
 
     ingest: timedelta
     shortest: timedelta
     longest: timedelta
     whole: timedelta = timedelta(days=1)
+    tests: timedelta = timedelta(minutes=1)
 
 
 def read_settings(

@@ -32,9 +32,10 @@ JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 # Of the JVM's two compilers the quick one alone: the other pays in minutes only. With as much room
 # for its code as both have: by default it has 48 MB, and a first build fills them, which ends it.
 QUICK_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
-JAVA_VERSIONS = (17, 21)
-JAVA_INSTALL = (
-    "Install one: sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), "
+JAVA_VERSIONS = (17, 21, 25)
+JAVA_NEEDED = (
+    "Spark needs Java 17, 21 or 25. Install one: "
+    "sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), "
     "sudo dnf install -y java-21-openjdk-headless (Fedora, RHEL) "
     "or brew install openjdk@21 (macOS)."
 )
@@ -49,7 +50,7 @@ def java_version() -> int:
         raise JavaError(f"{java} does not run: {said.strip() or 'it says nothing'}")
     version = int(found[1])
     if version not in JAVA_VERSIONS:
-        raise JavaError(f"{java} is Java {version}, and Spark needs Java 17 or 21. {JAVA_INSTALL}")
+        raise JavaError(f"{java} is Java {version}, and {JAVA_NEEDED}")
     return version
 
 
@@ -59,7 +60,7 @@ def java_path() -> str:
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if java is None or not Path(java).exists():
         where = f"at JAVA_HOME={home}" if home else "on the PATH"
-        raise JavaError(f"No Java {where}, and Spark needs Java 17 or 21. {JAVA_INSTALL}")
+        raise JavaError(f"No Java {where}, and {JAVA_NEEDED}")
     return java
 
 

@@ -29,7 +29,7 @@ class Status:
 
     `ingest` and `build` are the processes that are at work. `batches` has the last one of each
     stream. `whole` is the last build whose tests looked at whole tables. `usual_seconds` is the
-    median time of the everyday builds before the last one, None if there were none.
+    median time of the last one's like, with the same arguments, before it; None without any.
     """
 
     ingest: str | None
@@ -52,7 +52,7 @@ class Status:
     @property
     def is_slow(self) -> bool:
         """Whether the last build, an everyday one, took much longer than usual."""
-        if self.last is None or self.usual_seconds is None or not self.last.is_everyday:
+        if self.last is None or self.usual_seconds is None:
             return False
         return self.last.seconds > SLOW * self.usual_seconds
 
@@ -63,20 +63,26 @@ def read_status(settings: Settings) -> Status:
     builds = build_log.newest(settings.lakehouse, build_log.MANY)
     built = built_until(builds)
     whole = [build for build in builds if build.has_whole_tests]
-    everyday = [build.seconds for build in builds[:-1] if build.is_everyday][-RECENT_BUILDS:]
+    last = builds[-1] if builds else None
+    alike = [b.seconds for b in builds[:-1] if last and is_alike(b, last)][-RECENT_BUILDS:]
     restarts = restart_log.newest(settings.lakehouse, 1)
     return Status(
         ingest=holder(settings.lakehouse, "ingest"),
         build=holder(settings.lakehouse, "build"),
         batches={batch.stream: batch for batch in batches},
-        last=builds[-1] if builds else None,
+        last=last,
         whole=whole[-1] if whole else None,
-        usual_seconds=median(everyday) if everyday else None,
+        usual_seconds=median(alike) if alike else None,
         restart=restarts[-1] if restarts else None,
         bronze=backlog_of_landing(settings),
         silver=backlog_of_bronze(batches, built["silver"]),
         gold=backlog_of_bronze(batches, built["gold"]),
     )
+
+
+def is_alike(one: BuildFigures, other: BuildFigures) -> bool:
+    """Return whether two builds were of the same models and tests."""
+    return (one.arguments, one.layers) == (other.arguments, other.layers)
 
 
 def as_text(status: Status, now: datetime) -> list[str]:

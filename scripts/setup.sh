@@ -11,11 +11,11 @@ fail() {
 
 java_advice="Install one: sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), sudo dnf install -y java-21-openjdk-headless (Fedora, RHEL) or brew install openjdk@21 (macOS)."
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
-command -v "$java" >/dev/null || fail "there is no Java (looked for $java), and Spark needs Java 17 or 21. $java_advice"
+command -v "$java" >/dev/null || fail "there is no Java (looked for $java), and Spark needs Java 17, 21 or 25. $java_advice"
 version=$("$java" -version 2>&1 | sed -nE 's/.*version "(1\.)?([0-9]+).*/\2/p' | head -n 1)
 case "$version" in
-  17 | 21) ;;
-  *) fail "$java is Java ${version:-of an unknown version}, and Spark needs Java 17 or 21. $java_advice" ;;
+  17 | 21 | 25) ;;
+  *) fail "$java is Java ${version:-of an unknown version}, and Spark needs Java 17, 21 or 25. $java_advice" ;;
 esac
 
 if ! command -v "$uv" >/dev/null; then

@@ -26,6 +26,7 @@ from python_ingest.tables import TABLES
 from tests.python.reference import KEYS, tables
 from tests.python.worlds import compare
 
+Tables = Mapping[str, list[dict[str, object]]]
 FITNESS = (sys.executable, "-m", "python_ingest")  # the command line, as a process of its own
 MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test", "snapshot")
 
@@ -43,6 +44,24 @@ class Lake:
         """Forget all records and tables."""
         empty_lakehouse(self.spark, self.settings)
         shutil.rmtree(self.settings.landing, ignore_errors=True)
+
+    def save(self, copy: Path) -> None:
+        """Copy the landing folder and the lakehouse, but for its metastore, to an empty folder."""
+        for name, folder in self._folders().items():
+            for source in folder.iterdir():
+                if source.name != "metastore":
+                    copy_tree(source, copy / name / source.name)
+
+    def restore(self, copy: Path) -> None:
+        """Put back what was saved; no other table may have been made since."""
+        for name, folder in self._folders().items():
+            for saved in (copy / name).iterdir():
+                shutil.rmtree(folder / saved.name, ignore_errors=True)
+                copy_tree(saved, folder / saved.name)
+        self.forget_logs()
+
+    def _folders(self) -> dict[str, Path]:
+        return {"landing": self.settings.landing, "lakehouse": self.settings.lakehouse}
 
     def forget_logs(self) -> None:
         """Make Delta read its tables' logs anew, for files were changed behind its back."""
@@ -62,9 +81,9 @@ class Lake:
         """Build as users do: models, snapshots and tests of the data."""
         build(self.settings, [*EVERYDAY, *arguments])
 
-    def unit_test(self) -> None:
-        """Run the models' unit tests; their tables must be there."""
-        build(self.settings, ["--resource-type", "unit_test"])
+    def unit_test(self, models: str) -> None:
+        """Run the unit tests of some models, a selection of dbt's; their tables must be there."""
+        build(self.settings, ["--resource-type", "unit_test", "--select", models])
 
     def rows(self, table: str) -> list[dict[str, object]]:
         """Give the rows of `layer.table`, instants aware and in UTC."""
@@ -87,6 +106,15 @@ class Lake:
         """Compare every silver and gold table with the reference made from the landed records."""
         expected = tables(self.settings.landing)
         return differences(expected, self.contents())
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a file or folder with its times: Delta's commits are known by their files' times."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=shutil.copy2)
+    else:
+        shutil.copy2(source, target)
 
 
 def bronze_lines(lake: Lake) -> Counter[str]:
@@ -183,9 +211,7 @@ def layer_of(table: str) -> str:
     return "gold" if table in ("workout_bpm_summary", "gym_summary") else "silver"
 
 
-def differences(
-    expected: Mapping[str, list[dict[str, object]]], actual: Mapping[str, list[dict[str, object]]]
-) -> list[str]:
+def differences(expected: Tables, actual: Tables) -> list[str]:
     """Compare tables by name, their lineage columns aside; give the differences as lines."""
     return [
         f"{table}: {line}"

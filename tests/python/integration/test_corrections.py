@@ -1,6 +1,7 @@
 """Late dimensions and corrections on the real stack: all that they touch is made right, no more."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,20 +21,10 @@ from tests.python.worlds import (
 
 Row = dict[str, object]
 Key = tuple[object, ...]
-Gold = dict[str, dict[Key, Row | None]]
 
 NINE_IN_LOS_ANGELES = datetime(2026, 1, 5, 17, tzinfo=UTC)
 # The reference knows lines of quarantine by their text, the table by their hash.
 TABLE_KEYS = {**KEYS, "quarantine": ("row_id",)}
-
-
-@dataclass(frozen=True)
-class Correction:
-    """Records that come late, and what becomes of the gold rows that they touch; None: gone."""
-
-    name: str
-    records: list[Record]
-    gold: Gold
 
 
 # --- Records, their times in minutes after nine ---------------------------------------------------
@@ -47,44 +38,63 @@ def seconds(minute: int) -> int:
     return int(at(minute).timestamp())
 
 
-def registration(user: int, device: int, mac: str, minute: int) -> Record:
-    line = f"{user},{device},{mac},{seconds(minute)}"
-    return Record(REGISTERED_USERS, HEADERS[REGISTERED_USERS][0], line)
-
-
-def visit(mac: str, gym: int, login: int, logout: int | None = None) -> Record:
-    left = "" if logout is None else seconds(logout)
-    return Record(GYM_LOGINS, HEADERS[GYM_LOGINS][0], f"{mac},{gym},{seconds(login)},{left}")
-
-
 def message(topic: str, sent: int, payload: Row) -> Record:
     envelope = {"key": None, "partition": 0, "offset": 0, "timestamp": seconds(sent)}
     return Record(MULTIPLEX, None, json.dumps({**envelope, "topic": topic, "value": payload}))
 
 
-def reading(device: int, minute: int, rate: int, sent: int | None = None) -> Record:
-    payload: Row = {"device_id": device, "time": seconds(minute), "heartrate": rate}
-    return message("bpm", minute if sent is None else sent, payload)
+@dataclass(frozen=True)
+class Cast:
+    """The people, devices and mac addresses of one scenario, apart from those of all others."""
 
+    number: int
 
-def workout(user: int, workout_id: int, action: str, minute: int) -> Record:
-    ids: Row = {"user_id": user, "workout_id": workout_id, "session_id": 1}
-    return message("workout", minute, {**ids, "timestamp": seconds(minute), "action": action})
+    def id(self, of: int) -> int:
+        """Return the id of one of the scenario's users or devices."""
+        return 100 * self.number + of
 
+    def mac(self, of: int) -> str:
+        """Return one of the scenario's mac addresses."""
+        return f"aa:{self.id(of):02}"
 
-def profile(user: int, minute: int, city: str) -> Record:
-    event: Row = {"user_id": user, "timestamp": seconds(minute), "update_type": "update"}
-    about: Row = {"dob": "01/06/1990", "gender": "F", "address": {"city": city, "state": "CA"}}
-    return message("user_info", minute, {**event, **about})
+    def registration(self, user: int, device: int, mac: int, minute: int) -> Record:
+        """Register a device and a mac address for a user."""
+        line = f"{self.id(user)},{self.id(device)},{self.mac(mac)},{seconds(minute)}"
+        return Record(REGISTERED_USERS, HEADERS[REGISTERED_USERS][0], line)
+
+    def visit(self, mac: int, gym: int, login: int, logout: int | None = None) -> Record:
+        """Let a mac address visit a gym."""
+        left = "" if logout is None else seconds(logout)
+        line = f"{self.mac(mac)},{gym},{seconds(login)},{left}"
+        return Record(GYM_LOGINS, HEADERS[GYM_LOGINS][0], line)
+
+    def reading(self, device: int, minute: int, rate: int, sent: int | None = None) -> Record:
+        """Let a device measure a heart rate."""
+        payload: Row = {"device_id": self.id(device), "time": seconds(minute), "heartrate": rate}
+        return message("bpm", minute if sent is None else sent, payload)
+
+    def workout(self, user: int, workout_id: int, action: str, minute: int) -> Record:
+        """Let a user start or stop a workout."""
+        ids: Row = {"user_id": self.id(user), "workout_id": workout_id, "session_id": 1}
+        return message("workout", minute, {**ids, "timestamp": seconds(minute), "action": action})
+
+    def profile(self, user: int, minute: int, city: str) -> Record:
+        """Let a user's profile be changed."""
+        event: Row = {"user_id": self.id(user), "timestamp": seconds(minute)}
+        about: Row = {"dob": "01/06/1990", "gender": "F", "address": {"city": city, "state": "CA"}}
+        return message("user_info", minute, {**event, "update_type": "update", **about})
 
 
 def land(lake: Lake, records: list[Record]) -> None:
     batch = Batch(tuple(range(len(records))), byte_order_mark=False, line_end="\n")
-    World(tuple(records), (batch,)).write(0, lake.settings.landing)
+    World(0, tuple(records), (batch,)).write(0, lake.settings.landing)
     lake.ingest()
 
 
 # --- Late dimensions ------------------------------------------------------------------------------
+
+
+ONE = Cast(0)
 
 
 @dataclass(frozen=True)
@@ -95,25 +105,25 @@ class Visitor:
 
     @property
     def device(self) -> int:
-        """Give their device's id."""
+        """Return their device's id."""
         return 10 + self.user
 
     @property
     def mac(self) -> str:
-        """Give their mac address."""
-        return f"aa:{self.user:02}"
+        """Return their mac address."""
+        return ONE.mac(self.user)
 
     def registration(self) -> Record:
-        """Give what makes them known."""
-        return registration(self.user, self.device, self.mac, 60)
+        """Return what makes them known."""
+        return ONE.registration(self.user, self.device, self.user, 60)
 
     def facts(self) -> dict[Record, str]:
-        """Give what can come before the registration, and why it has to wait then."""
+        """Return what can come before the registration, and why it has to wait then."""
         return {
-            reading(self.device, 20, 120): "unknown_device",
-            workout(self.user, 1, "start", 10): "unknown_user",
-            workout(self.user, 1, "stop", 30): "unknown_user",
-            visit(self.mac, 1, 5, 40): "unknown_mac",
+            ONE.reading(self.device, 20, 120): "unknown_device",
+            ONE.workout(self.user, 1, "start", 10): "unknown_user",
+            ONE.workout(self.user, 1, "stop", 30): "unknown_user",
+            ONE.visit(self.user, 1, 5, 40): "unknown_mac",
         }
 
 
@@ -123,7 +133,7 @@ def test_facts_wait_for_their_registration_and_are_in_gold_in_the_first_build_af
 ) -> None:
     """Facts that come before the first build, and in an increment; one of a stray device stays."""
     known, early, later = Visitor(1), Visitor(4), Visitor(5)
-    stray = {reading(99, 20, 120): "unknown_device"}
+    stray = {ONE.reading(99, 20, 120): "unknown_device"}
 
     land(lake, [known.registration(), *known.facts(), *early.facts(), *stray])
     lake.build()
@@ -144,8 +154,8 @@ def test_facts_wait_for_their_registration_and_are_in_gold_in_the_first_build_af
 @pytest.mark.slow
 def test_an_event_whose_profile_version_is_gone_is_accounted_for(lake: Lake) -> None:
     """An earlier event that says the same takes a version's place."""
-    first = [registration(1, 11, "aa:01", 0), profile(1, 10, "Oakland")]
-    for records in (first, [profile(1, 5, "Oakland")]):
+    first = [ONE.registration(1, 11, 1, 0), ONE.profile(1, 10, "Oakland")]
+    for records in (first, [ONE.profile(1, 5, "Oakland")]):
         land(lake, records)
         lake.build()
         lake.build_and_test("--select", "every_line_is_accounted_for")
@@ -175,39 +185,57 @@ def assert_arrived(lake: Lake, visitors: list[Visitor]) -> None:
 
 # --- Corrections ----------------------------------------------------------------------------------
 
-# Users 1, 2 and 3 with devices 11, 12 and 13; what a correction meets is beside what it must not.
-BEGINNING = [
-    registration(1, 11, "aa:01", 0),
-    registration(2, 12, "aa:02", 50),
-    registration(3, 13, "aa:03", 0),
-    profile(1, 0, "Oakland"),
-    profile(2, 0, "Fresno"),
-    *(workout(1, 1, "start", 10), workout(1, 1, "stop", 30)),
-    *(reading(11, 12, 100), reading(11, 20, 120), reading(11, 28, 140)),
-    visit("aa:01", 1, 5, 40),
-    workout(1, 2, "start", 100),
-    *(reading(11, 110, 130), reading(11, 125, 90)),
-    visit("aa:01", 1, 95, 130),
-    *(workout(1, 3, "start", 200), workout(1, 3, "stop", 240)),
-    *(reading(11, 205, 110), reading(11, 230, 170)),
-    visit("aa:01", 1, 195, 250),
-    *(workout(2, 1, "start", 10), workout(2, 1, "stop", 30)),
-    *(reading(12, 15, 105), reading(12, 25, 115)),
-    visit("aa:02", 1, 5, 20),
-    *(workout(2, 2, "start", 300), workout(2, 2, "stop", 320)),
-    *(reading(12, 305, 125), reading(12, 311, 135), reading(12, 315, 145)),
-    visit("aa:02", 2, 295),
-    *(workout(3, 7, "start", 302), workout(3, 7, "stop", 312)),
-    *(reading(13, 304, 95), reading(13, 310, 85)),
-    *(workout(3, 8, "start", 8), workout(3, 8, "stop", 18)),
-    reading(13, 9, 75),
-    visit("aa:03", 2, 500, 510),
-]
+
+@dataclass(frozen=True)
+class Correction:
+    """Records that come late, and what becomes of the gold rows that they touch; None: gone.
+
+    Keys are those of the scenario numbered 0.
+    """
+
+    name: str
+    records: Callable[[Cast], list[Record]]
+    gold: dict[str, dict[Key, Row | None]]
+
+
+def beginning(c: Cast) -> list[Record]:
+    """Return the records of users 1, 2 and 3, whose devices are 11, 12 and 13 and macs 1, 2 and 3.
+
+    Beside all that a correction meets is what it must not change.
+    """
+    return [
+        c.registration(1, 11, 1, 0),
+        c.registration(2, 12, 2, 50),
+        c.registration(3, 13, 3, 0),
+        c.profile(1, 0, "Oakland"),
+        c.profile(2, 0, "Fresno"),
+        *(c.workout(1, 1, "start", 10), c.workout(1, 1, "stop", 30)),
+        *(c.reading(11, 12, 100), c.reading(11, 20, 120), c.reading(11, 28, 140)),
+        c.visit(1, 1, 5, 40),
+        c.workout(1, 2, "start", 100),
+        *(c.reading(11, 110, 130), c.reading(11, 125, 90)),
+        c.visit(1, 1, 95, 130),
+        *(c.workout(1, 3, "start", 200), c.workout(1, 3, "stop", 240)),
+        *(c.reading(11, 205, 110), c.reading(11, 230, 170)),
+        c.visit(1, 1, 195, 250),
+        *(c.workout(2, 1, "start", 10), c.workout(2, 1, "stop", 30)),
+        *(c.reading(12, 15, 105), c.reading(12, 25, 115)),
+        c.visit(2, 1, 5, 20),
+        *(c.workout(2, 2, "start", 300), c.workout(2, 2, "stop", 320)),
+        *(c.reading(12, 305, 125), c.reading(12, 311, 135), c.reading(12, 315, 145)),
+        c.visit(2, 2, 295),
+        *(c.workout(3, 7, "start", 302), c.workout(3, 7, "stop", 312)),
+        *(c.reading(13, 304, 95), c.reading(13, 310, 85)),
+        *(c.workout(3, 8, "start", 8), c.workout(3, 8, "stop", 18)),
+        c.reading(13, 9, 75),
+        c.visit(3, 2, 500, 510),
+    ]
+
 
 CORRECTIONS = [
     Correction(
         "a changed profile",
-        [profile(1, 600, "San Diego")],
+        lambda c: [c.profile(1, 600, "San Diego")],
         {
             "workout_bpm_summary": {
                 (1, 1, 1): {"city": "San Diego", "num_recordings": 3},
@@ -217,7 +245,7 @@ CORRECTIONS = [
     ),
     Correction(
         "a stop nearer the start",
-        [workout(1, 3, "stop", 220)],
+        lambda c: [c.workout(1, 3, "stop", 220)],
         {
             "workout_bpm_summary": {(1, 3, 1): {"max_bpm": 110.0, "num_recordings": 1}},
             "gym_summary": {("aa:01", 1, at(195), 3, 1): {"minutes_exercising": 20.0}},
@@ -225,7 +253,7 @@ CORRECTIONS = [
     ),
     Correction(
         "a stop of an open session",
-        [workout(1, 2, "stop", 120)],
+        lambda c: [c.workout(1, 2, "stop", 120)],
         {
             "workout_bpm_summary": {(1, 2, 1): {"avg_bpm": 130.0, "num_recordings": 1}},
             "gym_summary": {
@@ -236,7 +264,7 @@ CORRECTIONS = [
     ),
     Correction(
         "a logout of an open visit",
-        [visit("aa:02", 2, 295, 330)],
+        lambda c: [c.visit(2, 2, 295, 330)],
         {
             "gym_summary": {
                 ("aa:02", 2, at(295), 2, 1): {"minutes_in_gym": 35.0, "minutes_exercising": 20.0}
@@ -245,7 +273,7 @@ CORRECTIONS = [
     ),
     Correction(
         "a later logout of a closed visit",
-        [visit("aa:02", 1, 5, 25)],
+        lambda c: [c.visit(2, 1, 5, 25)],
         {
             "gym_summary": {
                 ("aa:02", 1, at(5), 1, 1): {"minutes_in_gym": 20.0, "minutes_exercising": 15.0}
@@ -254,12 +282,12 @@ CORRECTIONS = [
     ),
     Correction(
         "a reading resent with another value, and another by an older message",
-        [reading(11, 12, 70, sent=600), reading(11, 20, 200, sent=19)],
+        lambda c: [c.reading(11, 12, 70, sent=600), c.reading(11, 20, 200, sent=19)],
         {"workout_bpm_summary": {(1, 1, 1): {"min_bpm": 70.0, "avg_bpm": 110.0, "max_bpm": 140.0}}},
     ),
     Correction(
         "a device passed on before readings that are here",
-        [registration(3, 12, "aa:04", 290)],
+        lambda c: [c.registration(3, 12, 4, 290)],
         {
             "workout_bpm_summary": {
                 (2, 2, 1): {"num_recordings": 0, "avg_bpm": None},
@@ -269,11 +297,11 @@ CORRECTIONS = [
     ),
     Correction(
         "a mac address owned by another before the first owner known",
-        [registration(3, 14, "aa:02", 40)],
+        lambda c: [c.registration(3, 14, 2, 40)],
         {
             "gym_summary": {
                 ("aa:02", 1, at(5), 1, 1): None,
-                ("aa:02", 1, at(5), 8, 1): {"minutes_in_gym": 20.0, "minutes_exercising": 10.0},
+                ("aa:02", 1, at(5), 8, 1): {"minutes_in_gym": 15.0, "minutes_exercising": 10.0},
             }
         },
     ),
@@ -281,27 +309,40 @@ CORRECTIONS = [
 
 
 def test_a_correction_repairs_every_row_that_it_touches_and_writes_no_other(lake: Lake) -> None:
-    """What a build writes is told by Delta's change feed of each silver and gold table."""
-    land(lake, BEGINNING)
+    """All corrections in one build, each in a scenario of its own.
+
+    What the build writes is told by Delta's change feed of each silver and gold table.
+    """
+    casts = [Cast(number) for number in range(1, len(CORRECTIONS) + 1)]
+    land(lake, [record for cast in casts for record in beginning(cast)])
     lake.build()
     assert not lake.differences()
+    before, versions = all_rows(lake), {table: version(lake, table) for table in TABLE_KEYS}
+    corrections = [*zip(CORRECTIONS, casts, strict=True)]
+    land(lake, [record for correction, cast in corrections for record in correction.records(cast)])
+    lake.build()
     after = all_rows(lake)
-    for correction in CORRECTIONS:
-        before, versions = after, {table: version(lake, table) for table in TABLE_KEYS}
-        land(lake, correction.records)
-        lake.build()
-        after = all_rows(lake)
-        assert lake.differences() == [], correction.name
-        differing = {table: differing_keys(before[table], after[table]) for table in TABLE_KEYS}
-        written = {table: written_keys(lake, table, versions[table]) for table in TABLE_KEYS}
-        assert written == differing, correction.name
-        for table in ("workout_bpm_summary", "gym_summary"):
-            expected = correction.gold.get(table, {})
-            assert differing[table] == set(expected), correction.name
-            for key, values in expected.items():
-                row = after[table].get(key)
-                found = row and values and {column: row[column] for column in values}
-                assert found == values, f"{correction.name}: {table} {key}"
+    assert not lake.differences()
+    differing = {table: differing_keys(before[table], after[table]) for table in TABLE_KEYS}
+    written = {table: written_keys(lake, table, versions[table]) for table in TABLE_KEYS}
+    assert written == differing
+    for table in ("workout_bpm_summary", "gym_summary"):
+        expected = {
+            of_cast(cast, key): (values, correction.name)
+            for correction, cast in corrections
+            for key, values in correction.gold.get(table, {}).items()
+        }
+        assert differing[table] == set(expected)
+        for key, (values, name) in expected.items():
+            row = after[table].get(key)
+            found = row and values and {column: row[column] for column in values}
+            assert found == values, f"{name}: {table} {key}"
+
+
+def of_cast(cast: Cast, key: Key) -> Key:
+    """Return the key that a scenario has in place of that of the scenario numbered 0."""
+    first = key[0]
+    return (cast.id(first) if isinstance(first, int) else cast.mac(int(str(first)[3:])), *key[1:])
 
 
 def all_rows(lake: Lake) -> dict[str, dict[Key, Row]]:

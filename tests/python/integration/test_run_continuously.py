@@ -46,7 +46,7 @@ def test_a_build_that_fails_is_tried_again_while_the_ingest_goes_on(
         monkeypatch.setattr(f"python_ingest.continuous.{wait}", 0.1)
     stop, builds, has_landed = Event(), 0, Event()
 
-    def build() -> None:
+    def build(_: bool) -> None:
         nonlocal builds
         builds += 1
         if not has_landed.is_set():
@@ -76,7 +76,7 @@ def test_an_ingest_that_cannot_go_on_ends_the_run(
         raise ValueError("a mistake in the code")
 
     monkeypatch.setattr("python_ingest.ingest.prepare", fail)
-    arguments = (lake.spark, lake.settings, OFTEN, Event(), lambda _: None, lambda: None)
+    arguments = (lake.spark, lake.settings, OFTEN, Event(), lambda _: None, lambda _: None)
     with pytest.raises(ValueError, match="a mistake in the code"):
         run_continuously(*arguments)
 

@@ -6,14 +6,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pyspark
 import pytest
 
 from python_ingest import class_archive
-from python_ingest.errors import JavaError
+from python_ingest.errors import FitnessError, HeapError, JavaError
 from python_ingest.settings import PROJECT
-from python_ingest.spark import java_version
+from python_ingest.spark import check_jvm, java_version
 
 
 def fake_java(home: Path, version: str) -> None:
@@ -38,8 +40,10 @@ def setup(home: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(("version", "major"), [("17.0.15", 17), ("21", 21), ("21.0.2", 21)])
-def test_java_17_and_21_are_taken(
+@pytest.mark.parametrize(
+    ("version", "major"), [("17.0.15", 17), ("21", 21), ("21.0.2", 21), ("25.0.1", 25)]
+)
+def test_java_17_21_and_25_are_taken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, major: int
 ) -> None:
     fake_java(tmp_path, version)
@@ -48,7 +52,7 @@ def test_java_17_and_21_are_taken(
     assert setup(tmp_path).returncode == 0
 
 
-@pytest.mark.parametrize("version", ["1.8.0_392", "11.0.2", "25"])
+@pytest.mark.parametrize("version", ["1.8.0_392", "11.0.2", "24.0.1", "26"])
 def test_another_java_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str
 ) -> None:
@@ -108,6 +112,27 @@ def test_an_archive_of_classes_is_made_anew_for_another_java_or_place(
     assert not class_archive.is_current(archive)
 
 
+@pytest.mark.parametrize(
+    ("code", "error", "message"),
+    [(3, HeapError, "its heap was full"), (-9, FitnessError, "ended with code -9")],
+)
+def test_a_java_that_has_ended_is_told_from_one_that_ran_out_of_memory(
+    code: int, error: type[FitnessError], message: str
+) -> None:
+    with pytest.raises(FitnessError, match=message) as caught:
+        check_jvm(spark_whose_java_ended_with(code))
+    assert type(caught.value) is error
+
+
+def test_a_java_that_runs_is_no_error() -> None:
+    check_jvm(spark_whose_java_ended_with(None))
+
+
+def spark_whose_java_ended_with(code: int | None) -> Any:
+    process = SimpleNamespace(poll=lambda: code)
+    return SimpleNamespace(sparkContext=SimpleNamespace(_gateway=SimpleNamespace(proc=process)))
+
+
 @pytest.fixture(scope="module")
 def brief(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """Start Spark for brief work; give Java's arguments, and the jars beside Spark's own."""
@@ -138,7 +163,7 @@ print(json.dumps({{
 def test_for_brief_work_java_compiles_with_its_quick_compiler_alone(
     brief: dict[str, list[str]],
 ) -> None:
-    expected = {"-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", "-XX:+UseSerialGC"}
+    expected = {"-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", "-XX:+UseParallelGC"}
     assert expected <= set(brief["arguments"])
 
 

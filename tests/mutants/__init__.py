@@ -1,0 +1,1 @@
+"""Planted defects, each with the test that must fail for it: `make mutants`."""

@@ -1,0 +1,48 @@
+"""A pytest plugin that runs a test once for each mutant that it must find.
+
+The tests share their process, with its Spark, and their session's fixtures: planted are only
+defects in what dbt reads anew in each run, models and macros.
+"""
+
+import json
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from tests.mutants.mutants import Mutant, read_mutants
+
+OUTCOMES = "FITNESS_MUTANTS_OUTCOMES"  # names the file that outcomes are written to
+CHOSEN = "FITNESS_MUTANTS"  # has the names of the mutants to plant
+MODELS = "FITNESS_UNIT_TESTS"
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def mutants_of(node: str) -> list[Mutant]:
+    """Return the chosen mutants that a test must find."""
+    chosen = set(json.loads(os.environ[CHOSEN]))
+    by_test: dict[str, list[Mutant]] = defaultdict(list)
+    for mutant in read_mutants():
+        if mutant.name in chosen:
+            by_test[mutant.test].append(mutant)
+    return by_test[node]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run a test with each of its mutants; note which of them it finds."""
+    mutants = mutants_of(item.nodeid)
+    for number, mutant in enumerate(mutants, 1):
+        os.environ[MODELS] = mutant.models
+        with mutant.planted(PROJECT):
+            # With the same test as the next one, fixtures of its module and session stay.
+            following = nextitem if number == len(mutants) else item
+            reports = runtestprotocol(item, nextitem=following, log=False)
+        is_found = any(report.failed for report in reports)
+        with Path(os.environ[OUTCOMES]).open("a") as file:
+            file.write(json.dumps([mutant.name, is_found]) + "\n")
+        print(f"{'found' if is_found else 'SURVIVED'}  {mutant.name}", flush=True)
+    return True
