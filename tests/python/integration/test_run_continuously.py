@@ -18,6 +18,7 @@ from python_ingest.build_log import BuildFigures
 from python_ingest.continuous import are_whole_tests_due, run_continuously
 from python_ingest.dbt_arguments import with_whole_tests
 from python_ingest.errors import BuildError
+from python_ingest.landing import written_whole
 from python_ingest.produce import World, produce
 from python_ingest.settings import Rhythm, Settings
 from python_ingest.status import read_status
@@ -32,6 +33,7 @@ from tests.python.lake import (
     wait_until,
 )
 
+SMALL_HEAP = "560m"
 OFTEN = Rhythm(timedelta(seconds=1), timedelta(seconds=1), timedelta(hours=1))
 
 
@@ -157,6 +159,34 @@ def test_parts_killed_for_half_an_hour_leave_right_tables(warm_lake: Lake, tmp_p
             process = start_run(log)
         wait_until(lambda: all_landed(lake), "all has landed", 300)
         wait_until(lambda: not read_status(lake.settings).gold.count, "all is built", 300)
+        ends_with_right_tables(process, log, lake)
+    finally:
+        process.kill()
+
+
+@pytest.mark.slow
+def test_a_heap_that_is_too_small_is_replaced_and_the_run_goes_on(
+    warm_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enough for small news, but not for a file of 80 MiB in which no line ends."""
+    monkeypatch.setenv("FITNESS_DRIVER_MEMORY", SMALL_HEAP)
+    lake, log = Lake(tmp_path), tmp_path / "said.txt"
+    lake.settings.export()
+    land(lake, 1)
+    process = start_run(log)
+    try:
+        wait_until(lambda: "Built: " in log.read_text(), "a build is done", 300)
+        large = lake.settings.landing / "kafka_multiplex_bz" / "large.json"
+        with written_whole(large) as file:
+            file.write("x" * 80 * 2**20)
+        wait_until(lambda: "Starting Spark anew" in log.read_text(), "Spark was replaced", 300)
+        large.unlink()
+        log.write_text("")
+        land(lake, 2)
+        wait_until(lambda: "Built: " in log.read_text(), "a build is done again", 300)
+        found = read_status(lake.settings)
+        assert found.restart
+        assert "heap was full" in found.restart.reason
         ends_with_right_tables(process, log, lake)
     finally:
         process.kill()
