@@ -1,9 +1,14 @@
 """A small dbt project of a test's own, with the project's macros, on real Delta tables."""
 
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from python_ingest.settings import PROJECT
 from tests.python.lake import Lake
@@ -118,3 +123,25 @@ SHOPS = """
     select shop, sum(amount) as amount, '{{ invocation_id }}' as built_by
     from {{ ref('sales') }} where {{ in_slices(touched) }} group by shop
 """
+# What came into a table and what went from it.
+GONE = """
+    {{ config(unique_key=['id']) }}
+    {%- set sales = changes(ref('sales')) %}
+    select id, 'came' as what from {{ sales }} where _change_type = 'insert'
+    {%- if has_deletes(ref('sales')) %}
+    union all
+    select -id, 'went' from {{ sales }} where _change_type = 'delete'
+    {%- endif %}
+"""
+
+
+@contextmanager
+def machine_in(zone: str) -> Iterator[None]:
+    """Let the machine's clock be in a time zone."""
+    try:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("TZ", zone)
+            time.tzset()
+            yield
+    finally:
+        time.tzset()

@@ -394,7 +394,7 @@ def worlds(draw: st.DrawFn, number: int = 0) -> World:
 
 
 def world_from_seed(seed: int) -> World:
-    """Return the largest of ten worlds drawn from a seed, which is its number too.
+    """Return the largest of four worlds drawn from a seed, which is its number too.
 
     It is the same for one version of hypothesis.
     """
@@ -402,7 +402,7 @@ def world_from_seed(seed: int) -> World:
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
-        max_examples=10,
+        max_examples=4,
         database=None,
         phases=[hypothesis.Phase.generate],
         suppress_health_check=list(hypothesis.HealthCheck),

@@ -1,8 +1,6 @@
-"""The producer: the same world gives the same bytes, and what it makes is in its counts."""
+"""The files of an invented gym are as the landing contract says."""
 
-import csv
 import json
-import threading
 import tracemalloc
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -15,52 +13,18 @@ from typing import Any
 import pytest
 
 from python_ingest import landing
-from python_ingest.produce import ProducedCounts, World, produce, produce_continuously
+from python_ingest.produce import ProducedCounts, World, produce
 from python_ingest.world import BATCH, DAY, Readings, in_order_of_time, person
-
-SMALL = World(users=30, days=2, files=6, readings=30_000)
-EVENT_KEYS = {
-    landing.BPM: {"device_id", "time", "heartrate"},
-    landing.WORKOUT: {"user_id", "workout_id", "session_id", "timestamp", "action"},
-}
-PROFILE = {"dob", "sex", "gender", "first_name", "last_name", "address"}
-
-
-def lines(out: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Give every multiplex line, its value decoded, with the place of its file."""
-    found = []
-    for piece, path in enumerate(sorted((out / landing.MULTIPLEX).iterdir())):
-        for text in path.read_text(encoding="utf-8").splitlines():
-            line = json.loads(text)
-            if isinstance(line["value"], str):
-                line["value"] = json.loads(line["value"])
-            found.append((piece, line))
-    return found
-
-
-def payloads(out: Path, topic: str) -> list[dict[str, Any]]:
-    """Give the distinct payloads of a topic."""
-    texts = {json.dumps(line["value"]) for _, line in lines(out) if line["topic"] == topic}
-    return [json.loads(text) for text in sorted(texts)]
-
-
-def rows(out: Path, folder: str) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = []
-    for path in sorted((out / folder).iterdir()):
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            assert tuple(reader.fieldnames or ()) == landing.CSV_HEADERS[folder]
-            found.extend(reader)
-    return found
-
-
-def contents(out: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
-
-
-def event_time(line: dict[str, Any]) -> float:
-    value = line["value"]
-    return float(value["time"] if line["topic"] == landing.BPM else value["timestamp"])
+from tests.python.unit.produced_files import (
+    EVENT_KEYS,
+    PROFILE,
+    SMALL,
+    contents,
+    event_time,
+    lines,
+    payloads,
+    rows,
+)
 
 
 @pytest.fixture(scope="module")
@@ -397,80 +361,3 @@ def test_a_device_may_be_worn_at_every_second(tmp_path: Path) -> None:
     own = person(world.seed, 0).device_id
     times = [v["time"] for v in payloads(tmp_path, landing.BPM) if v["device_id"] == own]
     assert len(times) == len(set(times)) == DAY - 30
-
-
-class Clock:
-    """A clock and stop event that move on by the interval when waited for, `ticks` times."""
-
-    def __init__(self, ticks: int, now: float = 1_800_000_000.25) -> None:
-        self.now, self._left = now, ticks
-
-    def __call__(self) -> float:
-        """Tell the epoch seconds."""
-        return self.now
-
-    def wait(self, timeout: float) -> bool:
-        """Let `timeout` seconds pass; true when it is time to stop."""
-        self.now += timeout
-        self._left -= 1
-        return self._left <= 0
-
-
-def live(
-    out: Path, rate: float, interval: float, ticks: int, monkeypatch: pytest.MonkeyPatch
-) -> ProducedCounts:
-    clock, stop = Clock(ticks), threading.Event()
-    monkeypatch.setattr(stop, "wait", clock.wait)
-    return produce_continuously(World(users=50), out, rate, interval, stop, clock)
-
-
-@pytest.mark.parametrize(("rate", "interval"), [(10, 5), (2.5, 2), (0.25, 4), (7, 0.5)])
-def test_live_readings_come_at_the_rate_with_present_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, interval: float
-) -> None:
-    counts = live(tmp_path, rate, interval, 8, monkeypatch)
-    readings = payloads(tmp_path, landing.BPM)
-    assert counts.readings == len(readings) == int(rate * interval * 8)
-    times = [value["time"] for value in readings]
-    assert min(times) >= 1_800_000_000
-    assert max(times) < 1_800_000_000 + 8 * interval
-    if rate >= 1:
-        assert Counter(times).keys() == set(range(min(times), min(times) + int(8 * interval)))
-    registered = {int(row["device_id"]) for row in rows(tmp_path, landing.REGISTERED_USERS)}
-    assert {value["device_id"] for value in readings} <= registered
-
-
-def test_live_files_are_one_an_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    counts = live(tmp_path, 10, 5, 8, monkeypatch)
-    assert counts.files == len(list((tmp_path / landing.MULTIPLEX).iterdir())) == 8
-
-
-def test_live_workouts_follow_one_another_and_end_when_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    live(tmp_path, 6, 30, 60, monkeypatch)
-    events: dict[int, list[tuple[float, str, int]]] = defaultdict(list)
-    for value in payloads(tmp_path, landing.WORKOUT):
-        events[value["user_id"]].append((value["timestamp"], value["action"], value["workout_id"]))
-    assert len(events) == 6
-    for found in events.values():
-        starts = sorted((id_, at) for at, action, id_ in found if action == "start")
-        stops = sorted((id_, at) for at, action, id_ in found if action == "stop")
-        assert [id_ for id_, _ in starts] == [id_ for id_, _ in stops]
-        ends = [at for _, at in stops]
-        assert [at for _, at in starts] == [1_800_000_000, *ends[:-1]]
-        assert ends[-1] == 1_800_001_800
-        assert len(starts) >= 3
-    visits = rows(tmp_path, landing.GYM_LOGINS)
-    closed = {(r["mac_address"], r["login"]) for r in visits if r["logout"]}
-    assert {(r["mac_address"], r["login"]) for r in visits if not r["logout"]} == closed
-    assert closed
-
-
-@pytest.mark.parametrize(("rate", "interval"), [(0, 1), (51, 1), (float("nan"), 1), (1, 0)])
-def test_a_live_rate_or_interval_that_cannot_be_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, interval: float
-) -> None:
-    with pytest.raises(ValueError, match="give more than 0"):
-        live(tmp_path, rate, interval, 1, monkeypatch)
-    assert list(tmp_path.iterdir()) == []

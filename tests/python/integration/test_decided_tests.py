@@ -1,0 +1,150 @@
+"""Tests of rows are decided by the statement that writes their model."""
+
+from tests.python.small_project import SALES, SHOPS, SmallProject
+
+ROW_TESTS = """
+    version: 2
+    models:
+      - name: shops
+        data_tests:
+          - not_null:
+              name: counted
+              arguments: {column_name: amount}
+          - accepted_values:
+              name: lettered
+              arguments: {column_name: shop, values: [a, b]}
+          - in_range:
+              name: ranged
+              arguments: {column_name: amount, min_value: 1, max_value: "{{ var('most') }}"}
+          - satisfies:
+              name: small
+              arguments: {condition: amount < 50}
+          - satisfies:
+              name: absent
+              arguments: {condition: 'false'}
+              config: {where: shop > 'b'}
+          - relationships:
+              name: sold
+              arguments: {column_name: concat(shop), to: ref('towns'), field: lower(shop)}
+          - primary_key:
+              name: keyed
+              arguments: {columns: [shop]}
+"""
+
+
+def test_tests_of_rows_are_decided_while_their_model_is_written(project: SmallProject) -> None:
+    """From its batch, and only as long as nothing else has written the table."""
+    names = ("counted", "lettered", "ranged", "small", "absent", "sold", "keyed")
+
+    def outcomes() -> list[str]:
+        found = project.build("--vars", "most: 60")
+        return [found[name] for name in names]
+
+    def passed(how: str) -> list[str]:
+        return [f"pass: {how}"] * len(names)
+
+    project.model("sales", SALES)
+    project.model("towns", SALES.replace("'a'", "'A'").replace("'b'", "'B'"))
+    project.model("shops", SHOPS)
+    project.test("shops.yml", ROW_TESTS)
+    # A lookup in another table that is made anew, with the later of both.
+    assert outcomes() == passed("decided with its model")
+    project.rows("insert into silver.sales values (4, 'b', 5)")
+    assert outcomes() == passed("decided with its model")
+    assert outcomes() == passed("nothing changed")
+    project.rows("insert into silver.sales values (5, 'c', null), (6, 'a', 31)")
+    assert [o.split(":")[0] for o in outcomes()] == [*["fail"] * 6, "pass"]
+    project.rows("delete from silver.sales where id > 4")
+    assert outcomes() == [*passed("OK")[1:], "pass: decided with its model"]
+    project.rows("insert into silver.shops values ('z', 99, 'hand'), ('z', 99, 'hand')")
+    project.rows("insert into silver.sales values (7, 'b', 1)")
+    assert [o.split(":")[0] for o in outcomes()] == ["pass", *["fail"] * 6]
+
+
+def test_references_of_a_new_table_to_what_is_built_before_it_are_decided_with_it(
+    project: SmallProject,
+) -> None:
+    """Also to a table that it reads through another only."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    project.model("towns", SHOPS.replace("ref('sales')", "ref('shops')"))
+    sold = "{relationships: {name: sold, arguments: {to: ref('sales'), field: shop}}}"
+    columns = f"columns: [{{name: shop, data_tests: [{sold}]}}]"
+    project.test("towns.yml", f"{{version: 2, models: [{{name: towns, {columns}}}]}}")
+    assert project.build()["sold"] == "pass: decided with its model"
+    project.rows("insert into silver.towns values ('z', 1, 'hand')")
+    assert project.build("--select", "sold")["sold"].startswith("fail")
+
+
+PRICES = """
+    {{ config(unique_key=['shop', 'valid_from']) }}
+    {%- set touched = touched_slices(['shop'], [
+        (ref('sales'), 'select shop from ' ~ changes(ref('sales')) ~ " where shop = 'a'"),
+    ]) %}
+    select shop, id as valid_from, amount as valid_to
+    from {{ ref('sales') }} where {{ in_slices(touched) }} and shop = 'a'
+"""
+
+
+VALIDITY = """
+    version: 2
+    models:
+      - name: prices
+        data_tests:
+          - valid_one_at_a_time:
+              name: one
+              arguments: {columns: [shop]}
+          - valid_one_at_a_time:
+              name: always_one
+              arguments: {columns: [shop], since: 1}
+          - valid_one_at_a_time:
+              name: always_one_but
+              arguments: {columns: [shop], since: 1}
+              config: {where: valid_from != 3}
+          - valid_one_at_a_time:
+              name: of_no_slice
+              arguments: {columns: [shop, valid_from]}
+      - name: prices_that_came
+        data_tests:
+          - valid_one_at_a_time:
+              name: one_that_came
+              arguments: {columns: [shop]}
+"""
+
+
+# Of shop b its batches have the new rows alone.
+CAME = """
+    union all
+    select shop, id, amount from {{ changes(ref('sales')) }}
+    where shop = 'b' and _change_type = 'insert'
+"""
+
+
+def test_validity_is_decided_by_a_batch_that_has_whole_slices(project: SmallProject) -> None:
+    """And else by the slices of the table that have changed."""
+    names = ("one", "always_one", "always_one_but", "of_no_slice", "one_that_came")
+    decided, read, failed = "pass: decided with its model", "pass: OK", "fail"
+
+    def outcomes() -> list[str]:
+        found = project.build()
+        return ["fail" if found[name].startswith("fail") else found[name] for name in names]
+
+    rows = "(1, 'a', 10), (2, 'a', 20), (3, 'b', 30)"
+    project.model("sales", SALES.replace(rows, "(1, 'a', 2), (2, 'a', null), (5, 'b', null)"))
+    project.model("prices", PRICES)
+    project.model("prices_that_came", PRICES + CAME)
+    project.test("prices.yml", VALIDITY)
+    assert outcomes() == [decided, decided, read, decided, decided]
+    project.rows("update silver.sales set amount = 3 where id = 2")
+    project.rows("insert into silver.sales values (3, 'a', null)")
+    assert outcomes() == [decided, decided, failed, read, decided]
+    # A row that the batch deletes fills no gap.
+    project.rows("delete from silver.sales where id = 2")
+    project.rows("insert into silver.sales values (6, 'b', null)")
+    assert outcomes() == [decided, failed, failed, read, failed]
+    project.rows("insert into silver.sales values (2, 'a', 4)")
+    assert outcomes() == [failed, failed, failed, read, failed]
+    project.rows("update silver.sales set amount = 3 where id = 2")
+    assert outcomes() == [read, read, failed, read, failed]
+    project.rows("insert into silver.prices values ('b', 1, null), ('b', 2, null)")
+    assert outcomes() == [failed, failed, failed, read, failed]

@@ -1,0 +1,169 @@
+"""The tests of a build look at what has changed, and find what the whole tests find."""
+
+from tests.python.small_project import SALES, SHOPS, SmallProject
+
+
+def test_a_test_of_an_ephemeral_model_runs_whenever_the_table_under_it_may_have_news(
+    project: SmallProject,
+) -> None:
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    large = "select * from {{ ref('sales') }} where amount > 40"
+    project.model("large", "{{ config(materialized='ephemeral') }}" + large)
+    text = "select * from {{ ref('large') }} where shop in (select shop from {{ ref('shops') }})"
+    project.test("none_is_large.sql", text)
+    assert project.build()["none_is_large"].startswith("pass")
+    project.rows("insert into silver.sales values (4, 'b', 50)")
+    assert project.build("--select", "none_is_large")["none_is_large"].startswith("fail")
+
+
+def test_a_test_runs_until_it_has_passed_and_then_when_its_tables_change(
+    project: SmallProject,
+) -> None:
+    project.model("sales", SALES)
+    amounts = "amounts_are_known.sql"
+    project.test(amounts, "select * from {{ ref('sales') }} where amount is null")
+
+    def outcome(*arguments: str) -> str:
+        return project.build(*arguments)["amounts_are_known"]
+
+    assert outcome() == "pass: OK"
+    assert outcome() == "pass: nothing changed"
+    assert outcome("--full-refresh") == "pass: OK"
+    project.rows("insert into silver.sales values (5, 'c', null)")
+    for _ in range(2):
+        assert outcome().startswith("fail")
+    project.rows("delete from silver.sales where id = 5")
+    assert outcome() == "pass: OK"
+    assert outcome() == "pass: nothing changed"
+    project.test(amounts, "select * from {{ ref('sales') }} where amount < 0")
+    assert outcome() == "pass: OK"
+    project.model("report", "{{ config(materialized='view') }} select * from {{ ref('sales') }}")
+    project.test(amounts, "select * from {{ ref('report') }} where amount < 0")
+    for _ in range(2):
+        assert outcome() == "pass: OK"
+
+
+def test_an_everyday_test_judges_the_touched_slices_and_a_whole_one_all(
+    project: SmallProject,
+) -> None:
+    project.model("sales", SALES)
+    project.build()
+    # What is allowed changes without dbt's knowledge, so what a test has looked at shows.
+    project.rows("create or replace table silver.allowed using delta as select 'a' as shop")
+    project.rows("insert into silver.allowed values ('b')")
+    project.test(
+        "sales.yml",
+        """
+        version: 2
+        models:
+          - name: sales
+            data_tests:
+              - primary_key:
+                  name: key
+                  arguments: {columns: [id]}
+              - satisfies:
+                  name: allowed
+                  arguments: {condition: "shop in (select shop from silver.allowed)"}
+        """,
+    )
+    assert project.build()["allowed"] == "pass: OK"
+    project.rows("delete from silver.allowed where shop = 'a'")
+    project.rows("insert into silver.sales values (4, 'b', 5)")
+    outcomes = project.build()
+    assert (outcomes["key"], outcomes["allowed"]) == ("pass: OK", "pass: OK")
+    assert project.build("--vars", "whole_tests: true")["allowed"].startswith("fail")
+    project.rows("insert into silver.sales values (5, 'a', 5), (3, 'b', 5)")
+    outcomes = project.build()
+    assert outcomes["allowed"].startswith("fail")
+    assert outcomes["key"].startswith("fail")  # One of the two rows was there before.
+    project.rows("delete from silver.sales where id = 5 or (id = 3 and amount = 5)")
+    outcomes = project.build()
+    assert (outcomes["key"], outcomes["allowed"]) == ("pass: OK", "pass: OK")
+
+
+def test_a_parent_that_is_gone_is_found_from_rows_that_are_as_they_were(
+    project: SmallProject,
+) -> None:
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    project.test(
+        "sales.yml",
+        """
+        version: 2
+        models:
+          - name: sales
+            data_tests:
+              - relationships:
+                  name: of_shops
+                  arguments: {column_name: shop, to: ref('shops'), field: shop}
+        """,
+    )
+    assert project.build()["of_shops"] == "pass: decided with its model"
+    project.rows("insert into silver.shops values ('c', 0, 'hand')")
+    assert project.build("--select", "of_shops")["of_shops"] == "pass: OK"
+    project.rows("delete from silver.shops where shop = 'b'")
+    assert project.build("--select", "of_shops")["of_shops"].startswith("fail")
+
+
+def test_a_reference_between_new_tables_that_leads_nowhere_fails(project: SmallProject) -> None:
+    """Whichever of both is made first: neither reads the other."""
+    project.model("sales", SALES)
+    project.model("towns", SALES.replace("'b'", "'x'"))
+    project.test(
+        "sales.yml",
+        """
+        version: 2
+        models:
+          - name: sales
+            data_tests:
+              - relationships:
+                  name: there
+                  arguments: {column_name: shop, to: ref('towns'), field: shop}
+              - relationships:
+                  name: here
+                  arguments: {column_name: id, to: ref('towns'), field: id}
+        """,
+    )
+    found = project.build()
+    assert found["there"].startswith("fail")
+    assert found["here"] == "pass: decided with its model"
+
+
+def test_a_key_that_a_batch_repeats_fails_its_test(project: SmallProject) -> None:
+    """Also where the rows are appended, which Delta does without a look at their keys."""
+    project.model("sales", SALES)
+    project.model(
+        "places",
+        """
+        {{ config(unique_key=['shop', 'amount']) }}
+        select shop, amount from {{ changes(ref('sales')) }}
+        """,
+    )
+    key = "{name: keyed, arguments: {columns: [shop, amount]}}"
+    tests = f"data_tests: [primary_key: {key}]"
+    project.test("places.yml", f"{{version: 2, models: [{{name: places, {tests}}}]}}")
+    assert project.build()["keyed"] == "pass: decided with its model"
+    project.rows("insert into silver.sales values (4, 'b', 40)")
+    assert project.build()["keyed"] == "pass: decided with its model"
+    project.rows("insert into silver.sales values (5, 'b', 50), (6, 'b', 50)")
+    assert project.build()["keyed"].startswith("fail")
+    project.rows("delete from silver.places where amount = 50")
+    project.rows("insert into silver.sales values (7, null, 70)")
+    assert project.build()["keyed"].startswith("fail")
+
+
+def test_what_a_hook_adds_to_a_seed_is_tested(project: SmallProject) -> None:
+    project.seed("towns", "shop,town\na,x\n")
+    project.test(
+        "towns.yml",
+        """
+        version: 2
+        seeds:
+          - name: towns
+            config: {post_hook: "insert into {{ this }} values ('b', null)"}
+            data_tests:
+              - not_null: {name: named, arguments: {column_name: town}}
+        """,
+    )
+    assert project.build()["named"].startswith("fail")

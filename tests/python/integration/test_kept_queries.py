@@ -1,0 +1,91 @@
+"""What a run keeps of its queries is right, and is gone when the run ends."""
+
+import re
+from typing import Any
+
+from tests.python.small_project import SALES, SHOPS, SmallProject
+
+
+def test_what_is_kept_of_a_comparison_stays_when_its_table_is_written(
+    project: SmallProject,
+) -> None:
+    """Spark plans and computes anew what it knows to read a table by the name that is written."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    project.build()
+    project.rows("insert into silver.sales values (4, 'c', 5)")
+    project.build()
+    [kept] = [text for text in project.statements if "cache lazy table shops__compared" in text]
+    [view] = re.findall("shops__compared_[0-9a-f]+", kept)
+    project.rows(kept)
+    expected = project.rows(f"select * from {view}")
+    project.rows("insert into silver.shops values ('d', 1, 'another')")
+    spark = project.lake.spark
+    session: Any = spark._jsparkSession
+    found = session.sharedState().cacheManager().lookupCachedData(spark.table(view)._jdf)
+    assert found.get().cachedRepresentation().cacheBuilder().isCachedColumnBuffersLoaded()
+    assert project.rows(f"select * from {view}") == expected
+    project.rows(f"drop view {view}")
+
+
+def test_a_table_that_is_kept_is_read_once_a_run_as_it_is_then(project: SmallProject) -> None:
+    """Made before its readers, and not kept any longer: the next run sees what has come since."""
+    project.model("sales", SALES)
+    project.model(
+        "shops", SHOPS.replace("unique_key=['shop']", "unique_key=['shop'], meta={'kept': true}")
+    )
+    for reader in range(2):
+        project.model(
+            f"reader_{reader}",
+            """
+            {{ config(unique_key=['shop']) }}
+            {%- set touched = touched_slices(['shop'], [
+                (ref('shops'), 'select shop from ' ~ changes(ref('shops'))),
+            ]) %}
+            select shop, amount from {{ ref('shops') }} where {{ in_slices(touched) }}
+            """,
+        )
+    for amount, total in ((5, 35), (6, 41)):
+        project.build()
+        project.rows(f"insert into silver.sales values ({amount}, 'b', {amount})")
+        project.build()
+        kept = [text for text in project.statements if "cache lazy table silver.shops" in text]
+        assert len(kept) in (1, 2), kept
+        for reader in range(2):
+            found = project.rows(f"select amount from silver.reader_{reader} where shop = 'b'")
+            assert found == [(total,)]
+    assert not project.lake.spark.catalog.isCached("silver.shops")
+    assert not [view for _, view, _ in project.rows("show views") if "__compared" in view]
+    project.build()
+    assert not [text for text in project.statements if "cache" in text]
+    # What a run relies on: Spark takes what is kept of a Delta table wherever it is read.
+    project.rows("cache lazy table silver.shops")
+    [[plan]] = project.rows("explain select amount from silver.shops")
+    project.rows("uncache table silver.shops")
+    assert "In-memory table silver.shops" in plan
+
+
+def test_queries_that_are_kept_do_not_mix_what_they_call_by_one_name(project: SmallProject) -> None:
+    """Spark numbers the common table expressions of each kept query from 0."""
+    project.model("sales", SALES)
+    project.model(
+        "shops",
+        """
+        {{ config(unique_key=['shop'], meta={'static_inputs': ['sales']}) }}
+        {%- set kept = [] %}
+        {%- for columns, rows in (('shop', 'true'), ('shop, amount', 'amount > 10'))
+            if is_building() %}
+            {%- set query %}
+                select shop from (
+                    with given as (select {{ columns }} from {{ ref('sales') }})
+                    select shop from given where {{ rows }}
+                )
+            {%- endset %}
+            {%- do kept.append('select shop from ' ~ keep_for_run('kept_' ~ loop.index, query)) %}
+        {%- endfor %}
+        {%- set found = run_query(kept | join(' union all ')).rows if kept else [] %}
+        select shop, {{ found | length }} as n from {{ ref('sales') }} group by shop
+        """,
+    )
+    project.build()
+    assert sorted(project.rows("select shop, n from silver.shops")) == [("a", 5), ("b", 5)]
