@@ -226,7 +226,7 @@ def run(
     ] = "1h",
     tests: Annotated[
         str, typer.Option(help="With --continuous: how often to test what has changed.")
-    ] = "1m",
+    ] = "5m",
     whole_tests: Annotated[
         str, typer.Option(help="With --continuous: how often tests look at whole tables.")
     ] = "1d",

@@ -93,7 +93,7 @@ class Rhythm:
     shortest: timedelta
     longest: timedelta
     whole: timedelta = timedelta(days=1)
-    tests: timedelta = timedelta(minutes=1)
+    tests: timedelta = timedelta(minutes=5)
 
 
 def read_settings(

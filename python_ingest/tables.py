@@ -68,7 +68,7 @@ PROPERTIES = {
     # Nobody reads bronze by its values: statistics of them would only cost.
     "delta.dataSkippingNumIndexedCols": "0",
 }
-# Small files are compacted as they are written. Elsewhere housekeeping.py does that: open-source
+# Small files are compacted as they are written. Elsewhere maintenance.py does that: open-source
 # Delta compacts at the first append of each process, however few files there are.
 ON_DATABRICKS = {"delta.autoOptimize.autoCompact": "true"}
 TABLES = (*CSV_COLUMNS, *JSON_COLUMNS)

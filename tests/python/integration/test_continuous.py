@@ -18,7 +18,7 @@ from python_ingest import batches
 from python_ingest.errors import IngestError
 from python_ingest.ingest import catch_up, ingest_continuously
 from python_ingest.positions import Position
-from python_ingest.tables import append
+from python_ingest.tables import append, missing_tables
 from tests.python.lake import (
     FITNESS,
     Lake,
@@ -43,7 +43,7 @@ def test_what_comes_lands_until_stopped_and_house_is_kept_between(
     thread.start()
     try:
         for seed in range(3):
-            wait_until((lake.settings.landing / "gym_logins_bz").exists, "the ingest runs")
+            wait_until(lambda: not missing_tables(lake.spark, lake.settings), "the ingest runs")
             land(lake, seed)
             wait_until(lambda: all_landed(lake), f"batch {seed} has landed")
     finally:

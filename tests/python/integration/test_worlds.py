@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from python_ingest.errors import BuildError
+from python_ingest.maintenance import is_table
 from tests.python.lake import Lake, Tables, differences
 from tests.python.reference import KEYS, tables
 from tests.python.worlds import BATCHES, World, world_from_seed
@@ -54,7 +55,7 @@ def test_tables_equal_the_reference_and_a_full_refresh_after_any_increments(
 
 def a_run_without_news_changes_no_table(lake: Lake) -> None:
     lake.build_and_test()
-    paths = [path for path in lake.settings.lakehouse.glob("*/*") if (path / "_delta_log").exists()]
+    paths = filter(is_table, lake.settings.lakehouse.glob("*/*"))
     names = [f"{path.parent.name}.{path.name}" for path in paths]
     before = {name: lake.version(name) for name in names}
     assert not lake.ingest()
