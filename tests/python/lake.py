@@ -83,7 +83,9 @@ class Lake:
 
     def unit_test(self, models: str) -> None:
         """Run the unit tests of some models, a selection of dbt's; their tables must be there."""
-        build(self.settings, ["--resource-type", "unit_test", "--select", models])
+        # A model that dbt has parsed again, because it changed, is without its unit tests.
+        arguments = ["--no-partial-parse", "--resource-type", "unit_test", "--select", models]
+        assert "unit_test" in build(self.settings, arguments), f"{models} has no unit test"
 
     def rows(self, table: str) -> list[dict[str, object]]:
         """Give the rows of `layer.table`, instants aware and in UTC."""
