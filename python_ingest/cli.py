@@ -445,7 +445,7 @@ def on_batch(tell: Callable[[str], None]) -> Callable[["BatchFigures"], None]:
 
 
 def run_build(settings: Settings, arguments: list[str], kind: Sequence[str] = EVERYDAY) -> None:
-    """Build, print how it went. Of which `kind`, arguments may say too, and then decide."""
+    """Build and print the outcome; resource types in `arguments` replace `kind`."""
     from python_ingest.build import build
 
     def say(line: str) -> None:

@@ -111,8 +111,8 @@ class Upkeep:
                 kept = retention(self._spark, self._settings)
                 tidy(self._spark, table, kept(f"{table.parent.name}.{table.name}"))
             except (PySparkException, Py4JJavaError):
-                # Something else wrote the table, say: later will do.
-                log.warning("%s has not been tidied.", table, exc_info=True)
+                # Such as a conflict with another writer. It is due again after its next commits.
+                log.warning("%s was not compacted.", table, exc_info=True)
 
 
 def last_commit_time(table: Path) -> float:

@@ -23,7 +23,7 @@ SESSION = "org.apache.spark.sql.classic.SparkSession"
 SNAPSHOT_OF_DELTA = "org.apache.spark.sql.delta.Snapshot"
 VIEW = "org.apache.spark.sql.catalyst.catalog.TemporaryViewRelation"
 FEW, MANY = 4, 10
-# How many more may be held for a while; a leak is one a step or more.
+# How many more a cache or a thread may hold for a while; a leak grows by one a step or more.
 IN_USE = {SESSION: 2, SNAPSHOT_OF_DELTA: 2, VIEW: 2}
 # A server's pools keep an idle thread for a minute, and with it the session that was active when it
 # was created, with its views. A build has four sessions and more: most must be gone.
