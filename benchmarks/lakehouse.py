@@ -1,20 +1,21 @@
 """A lakehouse that is used over and over by one process."""
 
 import shutil
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from python_ingest.settings import Settings
 
-SCHEMAS = ("bronze", "silver", "gold", "ops", "snapshots", "failures")
-
 
 def empty_lakehouse(spark: SparkSession, settings: Settings) -> None:
     """Forget all tables, and how far the ingest has come."""
-    for schema in SCHEMAS:
-        spark.sql(f"drop schema if exists {schema} cascade")
-    for folder in (*SCHEMAS, "checkpoints", "positions", "ingest_log", "build_log"):
-        shutil.rmtree(settings.lakehouse / folder, ignore_errors=True)
+    for (schema,) in spark.sql("show schemas").collect():
+        if schema != "default":
+            spark.sql(f"drop schema {schema} cascade")
+    for folder in filter(Path.is_dir, settings.lakehouse.iterdir()):
+        if folder.name != "metastore":
+            shutil.rmtree(folder)
     forget_logs(spark)
 
 

@@ -137,8 +137,7 @@ def whole_layers(result: "dbtRunnerResult") -> list[str]:
     built = {r.node.unique_id for r in results_of(result) if r.status == "success"}
     if not built:
         return []
-    target = result.result.args.get("target_path") or PROJECT / "target"  # type: ignore[union-attr]
-    manifest = Path(target) / "manifest.json"
+    manifest = target_folder(result.result.args.get("target_path")) / "manifest.json"  # type: ignore[union-attr]
     if not manifest.exists():  # dbt was told to write none.
         return []
     nodes = json.loads(manifest.read_text())["nodes"].values()
@@ -155,7 +154,12 @@ def store_failures(tests: Iterable[str], arguments: Sequence[str]) -> dict[str, 
     """
     from dbt.cli.main import dbtRunner
 
-    own = ["--target-path", str(PROJECT / "target" / "failures"), *where_it_builds(arguments)]
+    own = ["--target-path", str(target_folder() / "failures"), *where_it_builds(arguments)]
     command = ["--log-level", "none", "test", "--store-failures", *own, "--select", *tests]
     results = results_of(dbtRunner().invoke(command))
     return {r.node.name: f"{r.node.schema}.{r.node.alias}" for r in results if r.status == "fail"}
+
+
+def target_folder(chosen: str | None = None) -> Path:
+    """Return where dbt leaves its artifacts: as chosen, by the environment, or in the project."""
+    return Path(chosen or os.environ.get("DBT_TARGET_PATH") or PROJECT / "target")

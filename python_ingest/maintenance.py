@@ -7,7 +7,7 @@ lock of those who write it.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
@@ -32,6 +32,8 @@ LONGEST_UNREAD = timedelta(days=30)
 # The first commit that has not been read may be little younger than the last that has.
 MARGIN = timedelta(hours=1)
 LONGEST_BUILD = timedelta(hours=2)
+# Of a log, in a process that goes on: what was read so long ago is needed for time travel only.
+LEAST_LOG, LONGEST_LOG = timedelta(hours=2), timedelta(days=1)
 MANY_CALLS = 50  # of Upkeep, each of which leaves a few small files in a table
 WATERMARKS = "*ops/watermarks"
 
@@ -64,7 +66,7 @@ def maintain(
     """
     done = []
     with only_one(settings.lakehouse, MAINTENANCE):
-        kept = retention(spark, settings, keep)
+        unread = unread_since(spark, settings)
         for path in sorted(filter(is_table, settings.lakehouse.glob("*/*"))):
             name = f"{path.parent.name}.{path.name}"
             is_bronze = path.parent.name == "bronze"
@@ -74,7 +76,7 @@ def maintain(
                     only_one(settings.lakehouse, *writers),
                     held_by_jvm(spark, settings, writers[0]),
                 ):
-                    tidy(spark, path, kept(name))
+                    tidy(spark, path, retention(name, unread, keep))
             except BusyError:
                 if not is_bronze:
                     raise
@@ -90,7 +92,8 @@ class Upkeep:
     """Keeps the tables at few files in a process that goes on; called between its other work.
 
     Every MANY_CALLS calls the tables that had commits meanwhile become due; each call then tidies
-    one of them, so that no other work waits long.
+    one of them, so that no other work waits long. Their logs are cut too: each look at a log lists
+    its whole folder, and a process that goes on makes thousands of commits a day.
     """
 
     def __init__(self, spark: SparkSession, settings: Settings, layers: str = "*") -> None:
@@ -107,9 +110,11 @@ class Upkeep:
             self._began = time.time()
         if self._due:
             table = self._due.pop()
+            name = f"{table.parent.name}.{table.name}"
             try:
-                kept = retention(self._spark, self._settings)
-                tidy(self._spark, table, kept(f"{table.parent.name}.{table.name}"))
+                unread = unread_since(self._spark, self._settings)
+                tidy(self._spark, table, retention(name, unread))
+                cut_log(table, retention(name, unread, LEAST_LOG, LONGEST_LOG))
             except (PySparkException, Py4JJavaError):
                 # Such as a conflict with another writer. It is due again after its next commits.
                 log.warning("%s was not compacted.", table, exc_info=True)
@@ -132,22 +137,38 @@ def tidy(spark: SparkSession, path: Path, kept: timedelta) -> None:
     table.vacuum(kept / timedelta(hours=1))
 
 
+def cut_log(path: Path, kept: timedelta) -> None:
+    """Remove what a table's log has before its newest checkpoint that is older than `kept`.
+
+    Delta does the same by itself, after 30 days (its protocol calls it metadata cleanup). The
+    caller holds the table's lock.
+    """
+    log_folder, until = path / "_delta_log", time.time() - kept.total_seconds()
+    checkpoints = log_folder.glob("*.checkpoint.parquet")
+    first = max((f.name for f in checkpoints if f.stat().st_mtime < until), default="")
+    for file in log_folder.iterdir():
+        # Checksums of files have their name after a dot.
+        if file.name.lstrip(".")[:20].isdigit() and file.name.lstrip(".")[:20] < first[:20]:
+            file.unlink()
+
+
 def retention(
-    spark: SparkSession, settings: Settings, keep: timedelta = LEAST_KEPT
-) -> Callable[[str], timedelta]:
-    """Give what gives how long the files of a table, `layer.name`, are to be kept."""
-    unread = unread_since(spark, settings)
+    table: str,
+    unread: Mapping[str, datetime],
+    keep: timedelta = LEAST_KEPT,
+    longest: timedelta = LONGEST_UNREAD,
+) -> timedelta:
+    """Return how long to keep what a table, `layer.name`, gave up: `keep`, or until it is read.
 
-    def kept(table: str) -> timedelta:
-        if table not in unread:
-            return keep
-        return max(keep, min(datetime.now(UTC) - unread[table] + MARGIN, LONGEST_UNREAD))
-
-    return kept
+    `unread` is as unread_since() returns it.
+    """
+    if table not in unread:
+        return keep
+    return max(keep, min(datetime.now(UTC) - unread[table] + MARGIN, longest))
 
 
 def unread_since(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
-    """Give, by the watermarks, when the commit was that a table's slowest reader has come to."""
+    """Return when the commit was that a table's slowest reader has come to, by `layer.name`."""
     # Those of developers too.
     paths = [str(path) for path in settings.lakehouse.glob(WATERMARKS) if is_table(path)]
     tables = [spark.read.format("delta").load(path) for path in paths]

@@ -4,7 +4,8 @@
   that of any other run.
 #}
 {% macro keep_for_run(name, query) %}
-    {% set view = name ~ '_' ~ invocation_id[:8] %}
+    {# Tables of two schemas may have one name. #}
+    {% set view = [this.schema, name, invocation_id[:8]] | join('_') %}
     {% if nodes_share_session() %}
         {# A query that is wrong leaves none. #}
         {% do run_state().kept.append('drop view if exists ' ~ view) %}

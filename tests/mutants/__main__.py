@@ -29,6 +29,7 @@ def main(names: Sequence[str]) -> int:
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "project"
         copy_project(copy)
+        check_sound(mutants, copy)
         found = {mutant.name: is_found(mutant, copy) for mutant in mutants if mutant.is_python}
         found |= found_in_sql([m for m in mutants if not m.is_python], copy, Path(folder))
     report(mutants, found, time.monotonic() - began)
@@ -55,6 +56,13 @@ def run_pytest(arguments: Sequence[str], copy: Path, **variables: str) -> "subpr
         cwd=copy,
         env=os.environ | {"PYTHONPATH": str(copy)} | variables,
     )
+
+
+def check_sound(mutants: Sequence[Mutant], copy: Path) -> None:
+    """Raise MutantError if a test fails without a defect: it would fail with any."""
+    tests = dict.fromkeys(mutant.test for mutant in mutants)
+    if code := run_pytest(["-x", *tests], copy).wait():
+        raise MutantError(f"pytest ended with {code} though no defect was planted.")
 
 
 def is_found(mutant: Mutant, copy: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_ingest.build import results_of
 from python_ingest.settings import PROJECT
 from tests.python.lake import Lake
 
@@ -36,19 +37,11 @@ on-run-end: ["{{{{ record_watermarks() }}}}", "{{{{ release_kept() }}}}"]
 """
 
 
-class SmallProject:
-    """A dbt project with our macros and the models of a test, on the session's one Spark.
-
-    Of earlier tests in its folder only what dbt keeps stays: our macros, parsed.
-    """
+class ProjectFolder:
+    """The folder of a dbt project or package, and the Spark that its tables are in."""
 
     def __init__(self, lake: Lake, folder: Path) -> None:
         self.lake, self.folder = lake, folder
-        for earlier in {path for path in folder.iterdir() if path.is_dir()} - {folder / "target"}:
-            shutil.rmtree(earlier)
-        self.said: list[str] = []
-        self.statements: list[str] = []
-        (folder / "dbt_project.yml").write_text(PROJECT_FILE)
 
     def model(self, name: str, sql: str) -> None:
         """Write a model."""
@@ -66,25 +59,55 @@ class SmallProject:
         """Write a seed."""
         self.write(f"seeds/{name}.csv", rows)
 
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the project."""
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(dedent(text))
+
+    def run(
+        self, listen: Callable[["EventMsg"], None], command: str, *arguments: str
+    ) -> "dbtRunnerResult":
+        """Run a dbt command, whatever comes of it."""
+        from dbt.cli.main import dbtRunner
+
+        from python_ingest.dbt_overhead import without_overhead
+
+        self.lake.settings.export()
+        folders = ["--project-dir", str(self.folder), "--profiles-dir", str(PROJECT)]
+        folders += ["--target-path", str(self.folder / "target")]
+        with without_overhead():
+            runner = dbtRunner(callbacks=[listen])
+            return runner.invoke(["--quiet", command, *folders, *arguments])
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Run SQL."""
+        return [tuple(row) for row in self.lake.spark.sql(query).collect()]
+
+
+class SmallProject(ProjectFolder):
+    """A dbt project with our macros and the models of a test, on the session's one Spark.
+
+    Of earlier tests in its folder only what dbt keeps stays: our macros, parsed.
+    """
+
+    def __init__(self, lake: Lake, folder: Path) -> None:
+        super().__init__(lake, folder)
+        for earlier in {path for path in folder.iterdir() if path.is_dir()} - {folder / "target"}:
+            shutil.rmtree(earlier)
+        self.said: list[str] = []
+        self.statements: list[str] = []
+        self.write("dbt_project.yml", PROJECT_FILE)
+
     def macro(self, name: str, text: str) -> None:
         """Write a macro."""
         self.write(f"macros/{name}.sql", text)
 
-    def write(self, path: str, text: str) -> None:
-        """Write a file of the project."""
-        file = self.folder / path
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(dedent(text))
-
     def dbt(self, command: str, *arguments: str) -> "dbtRunnerResult":
         """Run a dbt command, whatever comes of it."""
-        from dbt.cli.main import dbtRunner
-
-        self.lake.settings.export()
-        folders = ["--project-dir", str(self.folder), "--profiles-dir", str(PROJECT)]
         self.said.clear()
         self.statements.clear()
-        return dbtRunner(callbacks=[self.listen]).invoke(["--quiet", command, *folders, *arguments])
+        return self.run(self.listen, command, *arguments)
 
     def listen(self, event: "EventMsg") -> None:
         """Note what models have to say, in `said`, and the statements of all nodes."""
@@ -94,20 +117,18 @@ class SmallProject:
             self.statements.append(event.data.sql)
 
     def build(self, *arguments: str) -> dict[str, str]:
-        """Build and test; give what dbt says of each node, by name and kind of outcome."""
+        """Build and test; return what dbt says of each node, by name and kind of outcome."""
         result = self.dbt("build", *arguments)
         assert not result.exception, result.exception
-        outcomes = {
-            r.node.name: f"{r.status}: {r.adapter_response.get('_message', '')}"
-            for r in getattr(result.result, "results", [])
-        }
-        models = [n for n, outcome in outcomes.items() if outcome.startswith("error")]
-        assert not models, [r.message for r in getattr(result.result, "results", [])]
-        return outcomes
+        results = results_of(result)
+        failed = [str(r.message) for r in results if r.status == "error"]
+        assert not failed, "\n".join(failed)
+        return {r.node.name: outcome_of(r) for r in results}
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Run SQL."""
-        return [tuple(row) for row in self.lake.spark.sql(query).collect()]
+
+def outcome_of(result: Any) -> str:
+    """Return what dbt says of a node."""
+    return f"{result.status}: {result.adapter_response.get('_message', '')}"
 
 
 SALES = """

@@ -1,11 +1,14 @@
 """One warm Spark for all integration tests."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.mutants.plugin import CHOSEN
 from tests.python.lake import Lake, free_port
+from tests.python.scenarios import Play, Scenarios
 from tests.python.server import Server, serve
 from tests.python.small_project import SALES, SHOPS, SmallProject
 
@@ -38,6 +41,31 @@ def project_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(lake: Lake, project_folder: Path) -> SmallProject:
     return SmallProject(lake, project_folder)
+
+
+@pytest.fixture(scope="session")
+def scenarios(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Scenarios:
+    return Scenarios(warm_lake, tmp_path_factory.mktemp("scenarios"))
+
+
+@pytest.fixture
+def ends_well(request: pytest.FixtureRequest, scenarios: Scenarios) -> Callable[[Play], None]:
+    """Play all scenarios of the session, at the first one's turn; raise what one ended with.
+
+    With a planted defect (tests/mutants) each is played alone.
+    """
+
+    def check(play: Play) -> None:
+        if CHOSEN in os.environ:
+            scenarios.play([play])
+        elif play not in scenarios.endings:
+            tests = [getattr(item, "function", None) for item in request.session.items]
+            plays = [getattr(test, "play", None) for test in tests]
+            scenarios.play(filter(None, plays))
+        if ending := scenarios.endings[play]:
+            raise ending
+
+    return check
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 """Tests of rows are decided by the statement that writes their model."""
 
-from tests.python.small_project import SALES, SHOPS, SmallProject
+from collections.abc import Generator
+
+from tests.python.scenarios import ALL, Built, Scenario, Steps, scenario
+from tests.python.small_project import SALES, SHOPS
 
 ROW_TESTS = """
     version: 2
@@ -32,38 +35,41 @@ ROW_TESTS = """
 """
 
 
-def test_tests_of_rows_are_decided_while_their_model_is_written(project: SmallProject) -> None:
+@scenario
+def test_tests_of_rows_are_decided_while_their_model_is_written(project: Scenario) -> Steps:
     """From its batch, and only as long as nothing else has written the table."""
     names = ("counted", "lettered", "ranged", "small", "absent", "sold", "keyed")
 
-    def outcomes() -> list[str]:
-        found = project.build("--vars", "most: 60")
-        return [found[name] for name in names]
+    def outcomes() -> Generator[str, Built, list[str]]:
+        built = yield ALL
+        return [built.outcomes[name] for name in names]
 
     def passed(how: str) -> list[str]:
         return [f"pass: {how}"] * len(names)
 
+    project.vars("{most: 60}")
     project.model("sales", SALES)
     project.model("towns", SALES.replace("'a'", "'A'").replace("'b'", "'B'"))
     project.model("shops", SHOPS)
     project.test("shops.yml", ROW_TESTS)
     # A lookup in another table that is made anew, with the later of both.
-    assert outcomes() == passed("decided with its model")
+    assert (yield from outcomes()) == passed("decided with its model")
     project.rows("insert into silver.sales values (4, 'b', 5)")
-    assert outcomes() == passed("decided with its model")
-    assert outcomes() == passed("nothing changed")
+    assert (yield from outcomes()) == passed("decided with its model")
+    assert (yield from outcomes()) == passed("nothing changed")
     project.rows("insert into silver.sales values (5, 'c', null), (6, 'a', 31)")
-    assert [o.split(":")[0] for o in outcomes()] == [*["fail"] * 6, "pass"]
+    assert [o.split(":")[0] for o in (yield from outcomes())] == [*["fail"] * 6, "pass"]
     project.rows("delete from silver.sales where id > 4")
-    assert outcomes() == [*passed("OK")[1:], "pass: decided with its model"]
+    assert (yield from outcomes()) == [*passed("OK")[1:], "pass: decided with its model"]
     project.rows("insert into silver.shops values ('z', 99, 'hand'), ('z', 99, 'hand')")
     project.rows("insert into silver.sales values (7, 'b', 1)")
-    assert [o.split(":")[0] for o in outcomes()] == ["pass", *["fail"] * 6]
+    assert [o.split(":")[0] for o in (yield from outcomes())] == ["pass", *["fail"] * 6]
 
 
+@scenario
 def test_references_of_a_new_table_to_what_is_built_before_it_are_decided_with_it(
-    project: SmallProject,
-) -> None:
+    project: Scenario,
+) -> Steps:
     """Also to a table that it reads through another only."""
     project.model("sales", SALES)
     project.model("shops", SHOPS)
@@ -71,9 +77,9 @@ def test_references_of_a_new_table_to_what_is_built_before_it_are_decided_with_i
     sold = "{relationships: {name: sold, arguments: {to: ref('sales'), field: shop}}}"
     columns = f"columns: [{{name: shop, data_tests: [{sold}]}}]"
     project.test("towns.yml", f"{{version: 2, models: [{{name: towns, {columns}}}]}}")
-    assert project.build()["sold"] == "pass: decided with its model"
+    assert (yield ALL).outcomes["sold"] == "pass: decided with its model"
     project.rows("insert into silver.towns values ('z', 1, 'hand')")
-    assert project.build("--select", "sold")["sold"].startswith("fail")
+    assert (yield "sold").outcomes["sold"].startswith("fail")
 
 
 PRICES = """
@@ -120,13 +126,14 @@ CAME = """
 """
 
 
-def test_validity_is_decided_by_a_batch_that_has_whole_slices(project: SmallProject) -> None:
+@scenario
+def test_validity_is_decided_by_a_batch_that_has_whole_slices(project: Scenario) -> Steps:
     """And else by the slices of the table that have changed."""
     names = ("one", "always_one", "always_one_but", "of_no_slice", "one_that_came")
     decided, read, failed = "pass: decided with its model", "pass: OK", "fail"
 
-    def outcomes() -> list[str]:
-        found = project.build()
+    def outcomes() -> Generator[str, Built, list[str]]:
+        found = (yield ALL).outcomes
         return ["fail" if found[name].startswith("fail") else found[name] for name in names]
 
     rows = "(1, 'a', 10), (2, 'a', 20), (3, 'b', 30)"
@@ -134,17 +141,17 @@ def test_validity_is_decided_by_a_batch_that_has_whole_slices(project: SmallProj
     project.model("prices", PRICES)
     project.model("prices_that_came", PRICES + CAME)
     project.test("prices.yml", VALIDITY)
-    assert outcomes() == [decided, decided, read, decided, decided]
+    assert (yield from outcomes()) == [decided, decided, read, decided, decided]
     project.rows("update silver.sales set amount = 3 where id = 2")
     project.rows("insert into silver.sales values (3, 'a', null)")
-    assert outcomes() == [decided, decided, failed, read, decided]
+    assert (yield from outcomes()) == [decided, decided, failed, read, decided]
     # A row that the batch deletes fills no gap.
     project.rows("delete from silver.sales where id = 2")
     project.rows("insert into silver.sales values (6, 'b', null)")
-    assert outcomes() == [decided, failed, failed, read, failed]
+    assert (yield from outcomes()) == [decided, failed, failed, read, failed]
     project.rows("insert into silver.sales values (2, 'a', 4)")
-    assert outcomes() == [failed, failed, failed, read, failed]
+    assert (yield from outcomes()) == [failed, failed, failed, read, failed]
     project.rows("update silver.sales set amount = 3 where id = 2")
-    assert outcomes() == [read, read, failed, read, failed]
+    assert (yield from outcomes()) == [read, read, failed, read, failed]
     project.rows("insert into silver.prices values ('b', 1, null), ('b', 2, null)")
-    assert outcomes() == [failed, failed, failed, read, failed]
+    assert (yield from outcomes()) == [failed, failed, failed, read, failed]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.python.scenarios import ALL, Scenario, Steps, scenario
 from tests.python.small_project import GONE, SALES, SHOPS, SmallProject, machine_in
 
 
@@ -25,9 +26,10 @@ def test_the_logs_of_tables_are_looked_at_when_a_build_begins_and_when_it_ends(
     assert "*/*/_delta_log" in look
 
 
+@scenario
 def test_what_the_model_wrote_is_told_from_what_something_else_wrote_before(
-    project: SmallProject,
-) -> None:
+    project: Scenario,
+) -> Steps:
     """Versions are taken for granted while a build runs, and asked for at its end."""
     project.model("sales", SALES)
     meanwhile = """
@@ -38,29 +40,31 @@ def test_what_the_model_wrote_is_told_from_what_something_else_wrote_before(
     project.model("shops", SHOPS + meanwhile)
     reader = GONE.replace("sales", "shops").replace("-id", "'-' || shop").replace("id", "shop")
     project.model("log", reader)
-    project.build()
+    yield ALL
     project.rows("insert into silver.sales values (4, 'a', 5)")
-    project.build()
-    assert [said for said in project.said if "wrote silver.shops during this build" in said]
-    project.build()
-    assert project.said == []
+    built = yield ALL
+    reason = project.named("wrote silver.shops during this build")
+    assert [message for message in built.messages if reason in message]
+    built = yield ALL
+    assert built.messages == []
     expected = [("-b", "went"), ("a", "came"), ("b", "came")]
     assert project.rows("select * from silver.log order by shop") == expected
-    assert project.build()["log"] == "success: nothing changed"
+    assert (yield ALL).outcomes["log"] == "success: nothing changed"
 
 
-def test_a_table_that_lies_elsewhere_is_followed_too(project: SmallProject) -> None:
+@scenario
+def test_a_table_that_lies_elsewhere_is_followed_too(project: Scenario) -> Steps:
     project.model("sales", SALES)
     elsewhere = f"unique_key=['shop'], location_root='{project.folder}/elsewhere'"
     project.model("shops", SHOPS.replace("unique_key=['shop']", elsewhere))
     project.model("read", SHOPS.replace("sales", "shops"))
-    project.build()
+    yield ALL
     project.rows("insert into silver.sales values (4, 'a', 5)")
-    project.build("--select", "shops")
-    project.build()
+    yield "shops"
+    yield ALL
     assert project.rows("select amount from silver.read where shop = 'a'") == [(35,)]
-    assert project.build()["read"] == "success: nothing changed"
-    assert project.build("--select", "read")["read"] == "success: nothing changed"
+    assert (yield ALL).outcomes["read"] == "success: nothing changed"
+    assert (yield "read").outcomes["read"] == "success: nothing changed"
 
 
 @pytest.mark.parametrize("operation", ["insert into {0} values (4, 'b', 5)", "optimize {0}"])

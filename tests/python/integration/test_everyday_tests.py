@@ -1,20 +1,22 @@
 """The tests of a build look at what has changed, and find what the whole tests find."""
 
+from tests.python.scenarios import ALL, Scenario, Steps, scenario
 from tests.python.small_project import SALES, SHOPS, SmallProject
 
 
+@scenario
 def test_a_test_of_an_ephemeral_model_runs_whenever_the_table_under_it_may_have_news(
-    project: SmallProject,
-) -> None:
+    project: Scenario,
+) -> Steps:
     project.model("sales", SALES)
     project.model("shops", SHOPS)
     large = "select * from {{ ref('sales') }} where amount > 40"
     project.model("large", "{{ config(materialized='ephemeral') }}" + large)
     text = "select * from {{ ref('large') }} where shop in (select shop from {{ ref('shops') }})"
     project.test("none_is_large.sql", text)
-    assert project.build()["none_is_large"].startswith("pass")
+    assert (yield ALL).outcomes["none_is_large"].startswith("pass")
     project.rows("insert into silver.sales values (4, 'b', 50)")
-    assert project.build("--select", "none_is_large")["none_is_large"].startswith("fail")
+    assert (yield "none_is_large").outcomes["none_is_large"].startswith("fail")
 
 
 def test_a_test_runs_until_it_has_passed_and_then_when_its_tables_change(
@@ -82,9 +84,8 @@ def test_an_everyday_test_judges_the_touched_slices_and_a_whole_one_all(
     assert (outcomes["key"], outcomes["allowed"]) == ("pass: OK", "pass: OK")
 
 
-def test_a_parent_that_is_gone_is_found_from_rows_that_are_as_they_were(
-    project: SmallProject,
-) -> None:
+@scenario
+def test_a_parent_that_is_gone_is_found_from_rows_that_are_as_they_were(project: Scenario) -> Steps:
     project.model("sales", SALES)
     project.model("shops", SHOPS)
     project.test(
@@ -99,14 +100,15 @@ def test_a_parent_that_is_gone_is_found_from_rows_that_are_as_they_were(
                   arguments: {column_name: shop, to: ref('shops'), field: shop}
         """,
     )
-    assert project.build()["of_shops"] == "pass: decided with its model"
+    assert (yield ALL).outcomes["of_shops"] == "pass: decided with its model"
     project.rows("insert into silver.shops values ('c', 0, 'hand')")
-    assert project.build("--select", "of_shops")["of_shops"] == "pass: OK"
+    assert (yield "of_shops").outcomes["of_shops"] == "pass: OK"
     project.rows("delete from silver.shops where shop = 'b'")
-    assert project.build("--select", "of_shops")["of_shops"].startswith("fail")
+    assert (yield "of_shops").outcomes["of_shops"].startswith("fail")
 
 
-def test_a_reference_between_new_tables_that_leads_nowhere_fails(project: SmallProject) -> None:
+@scenario
+def test_a_reference_between_new_tables_that_leads_nowhere_fails(project: Scenario) -> Steps:
     """Whichever of both is made first: neither reads the other."""
     project.model("sales", SALES)
     project.model("towns", SALES.replace("'b'", "'x'"))
@@ -125,12 +127,13 @@ def test_a_reference_between_new_tables_that_leads_nowhere_fails(project: SmallP
                   arguments: {column_name: id, to: ref('towns'), field: id}
         """,
     )
-    found = project.build()
+    found = (yield ALL).outcomes
     assert found["there"].startswith("fail")
     assert found["here"] == "pass: decided with its model"
 
 
-def test_a_key_that_a_batch_repeats_fails_its_test(project: SmallProject) -> None:
+@scenario
+def test_a_key_that_a_batch_repeats_fails_its_test(project: Scenario) -> Steps:
     """Also where the rows are appended, which Delta does without a look at their keys."""
     project.model("sales", SALES)
     project.model(
@@ -143,17 +146,18 @@ def test_a_key_that_a_batch_repeats_fails_its_test(project: SmallProject) -> Non
     key = "{name: keyed, arguments: {columns: [shop, amount]}}"
     tests = f"data_tests: [primary_key: {key}]"
     project.test("places.yml", f"{{version: 2, models: [{{name: places, {tests}}}]}}")
-    assert project.build()["keyed"] == "pass: decided with its model"
+    assert (yield ALL).outcomes["keyed"] == "pass: decided with its model"
     project.rows("insert into silver.sales values (4, 'b', 40)")
-    assert project.build()["keyed"] == "pass: decided with its model"
+    assert (yield ALL).outcomes["keyed"] == "pass: decided with its model"
     project.rows("insert into silver.sales values (5, 'b', 50), (6, 'b', 50)")
-    assert project.build()["keyed"].startswith("fail")
+    assert (yield ALL).outcomes["keyed"].startswith("fail")
     project.rows("delete from silver.places where amount = 50")
     project.rows("insert into silver.sales values (7, null, 70)")
-    assert project.build()["keyed"].startswith("fail")
+    assert (yield ALL).outcomes["keyed"].startswith("fail")
 
 
-def test_what_a_hook_adds_to_a_seed_is_tested(project: SmallProject) -> None:
+@scenario
+def test_what_a_hook_adds_to_a_seed_is_tested(project: Scenario) -> Steps:
     project.seed("towns", "shop,town\na,x\n")
     project.test(
         "towns.yml",
@@ -166,4 +170,4 @@ def test_what_a_hook_adds_to_a_seed_is_tested(project: SmallProject) -> None:
               - not_null: {name: named, arguments: {column_name: town}}
         """,
     )
-    assert project.build()["named"].startswith("fail")
+    assert (yield ALL).outcomes["named"].startswith("fail")

@@ -3,20 +3,20 @@
 import re
 from typing import Any
 
-from tests.python.small_project import SALES, SHOPS, SmallProject
+from tests.python.scenarios import ALL, Scenario, Steps, scenario
+from tests.python.small_project import SALES, SHOPS
 
 
-def test_what_is_kept_of_a_comparison_stays_when_its_table_is_written(
-    project: SmallProject,
-) -> None:
+@scenario
+def test_what_is_kept_of_a_comparison_stays_when_its_table_is_written(project: Scenario) -> Steps:
     """Spark plans and computes anew what it knows to read a table by the name that is written."""
     project.model("sales", SALES)
     project.model("shops", SHOPS)
-    project.build()
+    yield ALL
     project.rows("insert into silver.sales values (4, 'c', 5)")
-    project.build()
-    [kept] = [text for text in project.statements if "cache lazy table shops__compared" in text]
-    [view] = re.findall("shops__compared_[0-9a-f]+", kept)
+    built = yield ALL
+    [kept] = [text for text in built.statements if "shops__compared" in text and "cache" in text]
+    [view] = re.findall(f"{project.schema}_shops__compared_[0-9a-f]+", kept)
     project.rows(kept)
     expected = project.rows(f"select * from {view}")
     project.rows("insert into silver.shops values ('d', 1, 'another')")
@@ -28,7 +28,8 @@ def test_what_is_kept_of_a_comparison_stays_when_its_table_is_written(
     project.rows(f"drop view {view}")
 
 
-def test_a_table_that_is_kept_is_read_once_a_run_as_it_is_then(project: SmallProject) -> None:
+@scenario
+def test_a_table_that_is_kept_is_read_once_a_run_as_it_is_then(project: Scenario) -> Steps:
     """Made before its readers, and not kept any longer: the next run sees what has come since."""
     project.model("sales", SALES)
     project.model(
@@ -46,26 +47,29 @@ def test_a_table_that_is_kept_is_read_once_a_run_as_it_is_then(project: SmallPro
             """,
         )
     for amount, total in ((5, 35), (6, 41)):
-        project.build()
+        yield ALL
         project.rows(f"insert into silver.sales values ({amount}, 'b', {amount})")
-        project.build()
-        kept = [text for text in project.statements if "cache lazy table silver.shops" in text]
+        built = yield ALL
+        keep = project.named("cache lazy table silver.shops")
+        kept = [text for text in built.statements if keep in text]
         assert len(kept) in (1, 2), kept
         for reader in range(2):
             found = project.rows(f"select amount from silver.reader_{reader} where shop = 'b'")
             assert found == [(total,)]
-    assert not project.lake.spark.catalog.isCached("silver.shops")
-    assert not [view for _, view, _ in project.rows("show views") if "__compared" in view]
-    project.build()
-    assert not [text for text in project.statements if "cache" in text]
+    assert not project.lake.spark.catalog.isCached(project.named("silver.shops"))
+    views = [view for _, view, _ in project.rows("show views")]
+    assert not [view for view in views if view.startswith(project.schema)]
+    built = yield ALL
+    assert not [text for text in built.statements if "cache" in text]
     # What a run relies on: Spark takes what is kept of a Delta table wherever it is read.
     project.rows("cache lazy table silver.shops")
     [[plan]] = project.rows("explain select amount from silver.shops")
     project.rows("uncache table silver.shops")
-    assert "In-memory table silver.shops" in plan
+    assert project.named("In-memory table silver.shops") in plan
 
 
-def test_queries_that_are_kept_do_not_mix_what_they_call_by_one_name(project: SmallProject) -> None:
+@scenario
+def test_queries_that_are_kept_do_not_mix_what_they_call_by_one_name(project: Scenario) -> Steps:
     """Spark numbers the common table expressions of each kept query from 0."""
     project.model("sales", SALES)
     project.model(
@@ -87,5 +91,5 @@ def test_queries_that_are_kept_do_not_mix_what_they_call_by_one_name(project: Sm
         select shop, {{ found | length }} as n from {{ ref('sales') }} group by shop
         """,
     )
-    project.build()
+    yield ALL
     assert sorted(project.rows("select shop, n from silver.shops")) == [("a", 5), ("b", 5)]

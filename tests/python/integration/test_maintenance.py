@@ -16,8 +16,10 @@ from python_ingest.maintenance import (
     LEAST_KEPT,
     LONGEST_UNREAD,
     MARGIN,
+    cut_log,
     maintain,
     retention,
+    unread_since,
 )
 from tests.python.lake import Lake, land
 from tests.python.small_project import SmallProject
@@ -58,22 +60,49 @@ def test_maintenance_leaves_few_files_and_nothing_to_do_for_builds(shops: SmallP
 def test_files_are_kept_until_their_changes_have_been_read(shops: SmallProject) -> None:
     """A build that comes late reads them, not the whole table."""
     lake = shops.lake
-    kept = retention(lake.spark, lake.settings)
-    assert kept("silver.sales") == LEAST_KEPT
+    assert retention("silver.sales", unread_since(lake.spark, lake.settings)) == LEAST_KEPT
     for days, expected in ((10, timedelta(days=10) + MARGIN), (100, LONGEST_UNREAD)):
         shops.rows(
             f"update ops.watermarks set committed_at = cast(now() - interval {days} days as string)"
             " where input = 'silver.sales'"
         )
-        kept = retention(lake.spark, lake.settings)
-        assert timedelta() <= kept("silver.sales") - expected < timedelta(minutes=5)
-        assert kept("bronze.heart_rate_bz") == LEAST_KEPT
+        unread = unread_since(lake.spark, lake.settings)
+        kept = retention("silver.sales", unread)
+        assert timedelta() <= kept - expected < timedelta(minutes=5)
+        assert retention("bronze.heart_rate_bz", unread) == LEAST_KEPT
     maintain(lake.spark, lake.settings)
     sales = DeltaTable.forPath(lake.spark, str(lake.settings.lakehouse / "silver" / "sales"))
     vacuum = sales.history().where("operation = 'VACUUM START'").first()
     assert vacuum is not None
     specified = int(vacuum["operationParameters"]["specifiedRetentionMillis"])
     assert timedelta(milliseconds=specified) == LONGEST_UNREAD
+
+
+def test_a_log_is_cut_at_an_old_checkpoint_and_followed_from_there(shops: SmallProject) -> None:
+    """As a continuous run does it: each look at a log lists all of it."""
+    lake = shops.lake
+    shops.rows("alter table silver.sales set tblproperties ('delta.checkpointInterval' = '2')")
+    for number in range(5):
+        shops.rows(f"insert into silver.sales values ({100 + number}, 'b', 1)")
+    shops.build("--select", "shops")
+    rows = shops.rows("select * from silver.sales order by id")
+    log = lake.settings.lakehouse / "silver" / "sales" / "_delta_log"
+    versions = {file: int(file.name.lstrip(".")[:20]) for file in log.glob("*0*")}
+    newest = lake.version("silver.sales")
+    cut_log(log.parent, timedelta(hours=1))
+    assert all(file.exists() for file in versions)
+    for file, version in versions.items():
+        if version < newest - 1:
+            os.utime(file, (time.time() - DAY,) * 2)
+    cut_log(log.parent, timedelta(hours=1))
+    left = {version for file, version in versions.items() if file.exists()}
+    assert left == {newest - 2, newest - 1, newest}
+    lake.forget_logs()
+    assert shops.rows("select * from silver.sales order by id") == rows
+    shops.rows("insert into silver.sales values (200, 'b', 1)")
+    shops.build("--select", "shops")
+    assert shops.said == []
+    assert shops.rows("select amount from silver.shops where shop = 'b'") == [(41,)]
 
 
 @pytest.mark.parametrize("work", ["ingest", "build"])

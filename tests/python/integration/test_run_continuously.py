@@ -110,6 +110,7 @@ def test_whole_tests_are_due_a_day_after_the_last_and_sooner_if_one_failed(
     assert are_whole_tests_due(settings, OFTEN) == are_due
 
 
+@pytest.mark.slow
 def test_what_lands_reaches_gold_until_a_signal_stops_it(warm_lake: Lake, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.settings.export()
@@ -128,7 +129,7 @@ def part_of(process: "subprocess.Popen[bytes]", kind: str) -> int:
 
 
 @pytest.mark.slow
-def test_parts_killed_for_half_an_hour_leave_right_tables(warm_lake: Lake, tmp_path: Path) -> None:
+def test_parts_killed_again_and_again_leave_right_tables(warm_lake: Lake, tmp_path: Path) -> None:
     """A service's manager starts what has ended again; this test is one."""
     lake, chance = Lake(tmp_path), Random(1)  # noqa: S311 - no secret
     staged, landing, log = tmp_path / "staged", lake.settings.landing, tmp_path / "said.txt"
@@ -140,13 +141,13 @@ def test_parts_killed_for_half_an_hour_leave_right_tables(warm_lake: Lake, tmp_p
     try:
         for kill in range(15):
             kind = ("itself", "spark", "worker")[kill % 3]
-            until = time.monotonic() + 105 + 30 * chance.random()
+            until = time.monotonic() + 10 + 20 * chance.random()
             while time.monotonic() < until or not (part := part_of(process, kind)):
                 assert time.monotonic() < until + 120, f"no {kind} to kill: {log.read_text()}"
                 if process.poll() is not None:
                     process = start_run(log)
                 # A worker is there once something has landed.
-                if chance.random() < 0.01 or time.monotonic() > until:
+                if chance.random() < 0.1 or time.monotonic() > until:
                     move_some(chance, files, landing, staged)
                 time.sleep(0.5)
             os.kill(part, signal.SIGKILL)

@@ -2,38 +2,41 @@
 
 import pytest
 
+from tests.python.scenarios import ALL, NodeError, Scenario, Steps, scenario
 from tests.python.small_project import GONE, SALES, SHOPS, SmallProject, machine_in
 
 
-def test_only_touched_slices_are_made_again(project: SmallProject) -> None:
+@scenario
+def test_only_touched_slices_are_made_again(project: Scenario) -> Steps:
     """Also where one query reads a table and its changes, which Spark is apt to mix up."""
     project.model("sales", SALES)
     project.model("shops", SHOPS)
-    project.build()
+    yield ALL
     before: dict[str, str] = dict(project.rows("select shop, built_by from silver.shops"))
     project.rows("insert into silver.sales values (4, 'b', 5)")
-    project.build("--select", "shops")
+    yield "shops"
     after = {shop: (amount, by) for shop, amount, by in project.rows("table silver.shops")}
     assert after["a"] == (30, before["a"])
     assert after["b"][0] == 35
     assert after["b"][1] != before["b"]
     project.rows("delete from silver.sales where shop = 'a'")
-    project.build("--select", "shops")
+    yield "shops"
     assert project.rows("select shop, built_by from silver.shops") == [("b", after["b"][1])]
 
 
-def test_a_file_in_which_no_row_differs_stays_as_it_is(project: SmallProject) -> None:
+@scenario
+def test_a_file_in_which_no_row_differs_stays_as_it_is(project: Scenario) -> Steps:
     """Also where a slice of its own is made again and comes out the same."""
     project.model("sales", SALES)
     project.model("shops", SHOPS.replace(", '{{ invocation_id }}' as built_by", ""))
-    project.build()
+    yield ALL
     project.rows("insert into silver.sales values (4, 'c', 5)")
-    project.build("--select", "shops")
+    yield "shops"
     file = "select distinct _metadata.file_path from silver.shops where shop in ('a', 'b')"
     before = project.rows(file)
     project.rows("update silver.sales set id = 5 where id = 1")
     project.rows("update silver.sales set amount = 6 where shop = 'c'")
-    project.build("--select", "shops")
+    yield "shops"
     assert project.rows("select * from silver.shops order by shop") == [
         ("a", 30),
         ("b", 30),
@@ -56,48 +59,50 @@ PAID = """
 """
 
 
-def test_a_model_without_touched_slices_asks_its_table_nothing(project: SmallProject) -> None:
+@scenario
+def test_a_model_without_touched_slices_asks_its_table_nothing(project: Scenario) -> Steps:
     """Unless it takes rows of its own table beside them."""
     project.model("sales", SALES)
     project.model("paid", PAID)
-    project.build()
+    yield ALL
     project.rows("insert into silver.sales values (4, 'b', 400), (5, 'c', 500)")
-    project.build("--select", "paid")
+    yield "paid"
     project.rows("insert into silver.sales values (6, 'a', 6)")
-    assert project.build("--select", "paid")["paid"] == "success: nothing changed"
-    assert not [text for text in project.statements if "paid__compared" in text]
+    built = yield "paid"
+    assert built.outcomes["paid"] == "success: nothing changed"
+    assert not [text for text in built.statements if "paid__compared" in text]
     project.rows("delete from silver.sales where id = 6")
-    project.build("--select", "paid")
+    yield "paid"
     expected = [("b", 400), ("b!", 400), ("c", 500), ("c!", 500)]
     assert project.rows("select * from silver.paid order by shop") == expected
 
 
-def test_work_for_deletes_is_left_out_where_there_are_none(project: SmallProject) -> None:
+@scenario
+def test_work_for_deletes_is_left_out_where_there_are_none(project: Scenario) -> Steps:
     project.model("sales", SALES)
     project.model("log", GONE)
-    project.build()
+    yield ALL
     project.rows("insert into silver.sales values (4, 'b', 40)")
-    project.build("--select", "log")
-    assert "'went'" not in " ".join(project.statements)
+    built = yield "log"
+    assert "'went'" not in " ".join(built.statements)
     project.rows("insert into silver.sales values (5, 'b', 40)")
     project.rows("delete from silver.sales where id = 2")
-    project.build("--select", "log")
+    yield "log"
     expected = [(-2, "went"), (1, "came"), (2, "came"), (3, "came"), (4, "came"), (5, "came")]
     assert project.rows("select * from silver.log order by id") == expected
 
 
-def test_a_model_that_fails_is_all_that_a_run_tells_of(project: SmallProject) -> None:
+@scenario
+def test_a_model_that_fails_is_all_that_a_run_tells_of(project: Scenario) -> Steps:
     """Not also of what could not be kept for it."""
     project.model("sales", SALES)
     wrong = "{{ 'nowhere' if has_changes(ref('sales')) else 'shop' }}"
     project.model("shops", SHOPS.replace("select shop, sum", f"select {wrong} as shop, sum"))
-    project.build()
+    yield ALL
     project.rows("insert into silver.sales values (4, 'c', 5)")
-    result = project.dbt("build")
-    assert result.exception is None
-    told = {r.node.name: str(r.message) for r in result.result.results if r.status == "error"}  # type: ignore[union-attr]
-    assert [*told] == ["shops"]
-    assert "nowhere" in told["shops"]
+    with pytest.raises(NodeError, match="nowhere") as failed:
+        yield ALL
+    assert [*failed.value.errors] == ["shops"]
 
 
 GROWING = """
@@ -113,17 +118,18 @@ GROWING = """
 """
 
 
-def test_a_model_reads_its_own_table_as_it_was_before_the_run(project: SmallProject) -> None:
+@scenario
+def test_a_model_reads_its_own_table_as_it_was_before_the_run(project: Scenario) -> Steps:
     project.model("sales", SALES)
     project.model("grown", GROWING)
-    project.build()
+    yield ALL
     project.rows("update silver.sales set amount = 11 where id = 1")
-    project.build("--select", "grown")
+    built = yield "grown"
     expected = [(-2, 21), (-1, 11), (1, 11), (2, 20), (3, 30)]
     assert project.rows("select * from silver.grown order by id") == expected
-    [own] = [text for text in project.statements if "cache lazy table grown__compared" in text]
-    assert own.count("/silver/grown` version as of 0") == 2
-    assert "silver.grown" not in own
+    [own] = [text for text in built.statements if "grown__compared" in text and "cache" in text]
+    assert own.count("/grown` version as of 0") == 2
+    assert project.named("silver.grown") not in own
 
 
 FORGETFUL = """
@@ -162,19 +168,20 @@ def test_a_model_that_forgets_to_follow_an_input_is_refused(
     assert project.dbt(command).success
 
 
-def test_more_slices_than_a_statement_names_are_followed_too(project: SmallProject) -> None:
+@scenario
+def test_more_slices_than_a_statement_names_are_followed_too(project: Scenario) -> Steps:
     project.model(
         "sales", "{{ config(unique_key=['id']) }} select id, 'a' as shop, 1 as amount from range(2)"
     )
     project.model("shops", SHOPS)
-    project.build()
+    yield ALL
     project.rows("insert into silver.sales select id, id, 2 from range(10, 1510)")
-    project.build("--select", "shops")
+    yield "shops"
     assert project.rows("select count(*), sum(amount) from silver.shops") == [(1501, 3002)]
     [(by,)] = project.rows("select built_by from silver.shops where shop = 'a'")
     assert project.rows("select count(*) from silver.shops where built_by = '" + by + "'") == [(1,)]
     project.rows("delete from silver.sales where id >= 10")
-    project.build("--select", "shops")
+    yield "shops"
     assert project.rows("select shop, built_by from silver.shops") == [("a", by)]
 
 
@@ -207,15 +214,16 @@ def test_slices_of_instants_are_named_to_the_microsecond_wherever_the_machine_is
     )
     with machine_in(zone):
         project.build()
+        ordered = "select minutes from silver.summary order by login"
         for minutes, at in enumerate(instants, start=2):
             changed = f"where login = timestamp'{at} UTC'"
             project.rows(f"update silver.visits set minutes = {minutes} {changed}")
-            project.build("--select", "summary")
-            assert not [text for text in project.statements if "summary__touched" in text]
-            assert project.rows(f"select minutes from silver.summary {changed}") == [(minutes,)]
+        project.build("--select", "summary")
+        assert not [text for text in project.statements if "summary__touched" in text]
+        assert project.rows(ordered) == [(2,), (3,), (4,), (5,)]
         project.rows("delete from silver.visits where minutes > 3")
         project.build("--select", "summary")
-        assert project.rows("select minutes from silver.summary order by login") == [(2,), (3,)]
+        assert project.rows(ordered) == [(2,), (3,)]
 
 
 READINGS = """
@@ -234,21 +242,22 @@ ARRIVED = """
 """
 
 
+@scenario
 def test_of_arriving_rows_the_newest_wins_in_whatever_order_and_other_dates_stay(
-    project: SmallProject,
-) -> None:
+    project: Scenario,
+) -> Steps:
     project.model("arrived", ARRIVED)
     project.model("readings", READINGS)
-    project.build()
+    yield ALL
     [(first,)] = project.rows("select distinct built_by from silver.readings")
     project.rows("insert into silver.arrived values (1, date'2026-01-01', 4, 'older')")
-    project.build("--select", "readings")
+    yield "readings"
     query = "select id, value, built_by = '" + first + "' from silver.readings order by id"
     assert project.rows(query) == [(1, "a", True), (2, "b", True)]
     day_two = project.rows("select distinct _metadata.file_path from silver.readings where id = 2")
     project.rows("insert into silver.arrived values (1, date'2026-01-01', 6, 'newer')")
     project.rows("insert into silver.arrived values (3, date'2026-01-01', null, 'new')")
-    project.build("--select", "readings")
+    yield "readings"
     assert project.rows(query) == [(1, "newer", False), (2, "b", True), (3, "new", False)]
     kept = project.rows("select distinct _metadata.file_path from silver.readings where id = 2")
     assert kept == day_two

@@ -13,7 +13,8 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 
 from tests.python.lake import Lake, differences
 from tests.python.reference import tables
-from tests.python.small_project import SHOPS, SmallProject
+from tests.python.scenarios import ALL, Scenario, Steps, scenario
+from tests.python.small_project import SALES, SHOPS, SmallProject
 from tests.python.worlds import world_from_seed
 
 
@@ -45,75 +46,103 @@ def test_rows_deleted_from_bronze_are_gone_everywhere(
     assert not differences(lake.contents(), after)
 
 
-def check(shops: SmallProject, reason: str) -> None:
+def shops_with_news(project: Scenario) -> Steps:
+    """Build sales and the sums of each shop, and then change sales."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    yield ALL
+    project.rows("insert into silver.sales values (4, 'b', 5)")
+    project.rows("update silver.sales set amount = 11 where id = 1")
+
+
+EXPECTED = "select shop, sum(amount) from silver.sales group by shop order by shop"
+FOUND = "select shop, amount from silver.shops order by shop"
+
+
+def compared_whole(project: Scenario, reason: str) -> Steps:
     """Build; the sums must be right, the reason said, and then changes be followed again."""
-    shops.build("--select", "shops")
-    assert any(reason in line for line in shops.said), shops.said
-    expected = shops.rows("select shop, sum(amount) from silver.sales group by shop order by shop")
-    assert shops.rows("select shop, amount from silver.shops order by shop") == expected
-    assert shops.build("--select", "shops")["shops"] == "success: nothing changed"
-    assert shops.said == []
+    built = yield "shops"
+    assert any(project.named(reason) in line for line in built.messages), built.messages
+    assert project.rows(FOUND) == project.rows(EXPECTED)
+    built = yield "shops"
+    assert built.outcomes["shops"] == "success: nothing changed"
+    assert built.messages == []
 
 
-def test_a_log_that_was_cut_off_is_noticed(shops: SmallProject) -> None:
-    shops.rows("alter table silver.sales set tblproperties ('delta.checkpointInterval' = '1')")
-    shops.rows("insert into silver.sales values (5, 'c', 1)")
-    newest = shops.lake.version("silver.sales")
-    log = shops.lake.settings.lakehouse / "silver" / "sales" / "_delta_log"
+def followed(project: Scenario) -> Steps:
+    """Build; the sums must be right, and made from the changes."""
+    built = yield "shops"
+    assert built.messages == []
+    assert project.rows(FOUND) == project.rows(EXPECTED) == [("a", 31), ("b", 35)]
+
+
+@scenario
+def test_a_log_that_was_cut_off_is_noticed(project: Scenario) -> Steps:
+    yield from shops_with_news(project)
+    project.rows("alter table silver.sales set tblproperties ('delta.checkpointInterval' = '1')")
+    project.rows("insert into silver.sales values (5, 'c', 1)")
+    newest = project.lake.version(f"{project.schema}.sales")
+    log = project.table_folder("sales") / "_delta_log"
     for version in range(newest):
         (log / f"{version:020}.json").unlink()
         (log / f".{version:020}.json.crc").unlink(missing_ok=True)
-    shops.lake.forget_logs()
-    check(shops, "the log of silver.sales no longer has version")
+    project.lake.forget_logs()
+    yield from compared_whole(project, "the log of silver.sales no longer has version")
 
 
-def test_changes_that_were_vacuumed_before_they_were_read_are_noticed(shops: SmallProject) -> None:
-    shops.rows("set spark.databricks.delta.retentionDurationCheck.enabled = false")
+@scenario
+def test_changes_that_were_vacuumed_before_they_were_read_are_noticed(project: Scenario) -> Steps:
+    yield from shops_with_news(project)
+    project.rows("set spark.databricks.delta.retentionDurationCheck.enabled = false")
     try:
-        shops.rows("vacuum silver.sales retain 0 hours")
+        project.rows("vacuum silver.sales retain 0 hours")
     finally:
-        shops.rows("reset spark.databricks.delta.retentionDurationCheck.enabled")
-    changes = shops.lake.settings.lakehouse / "silver" / "sales" / "_change_data"
-    assert not list(changes.glob("*.parquet"))
-    check(shops, "changes of silver.sales were vacuumed")
+        project.rows("reset spark.databricks.delta.retentionDurationCheck.enabled")
+    assert not list(project.table_folder("sales").glob("_change_data/*.parquet"))
+    yield from compared_whole(project, "changes of silver.sales were vacuumed")
 
 
-def test_a_vacuum_that_keeps_what_was_not_read_yet_changes_nothing(shops: SmallProject) -> None:
-    shops.rows("vacuum silver.sales")
-    shops.build("--select", "shops")
-    assert shops.said == []
-    assert shops.rows("select shop, amount from silver.shops order by shop") == [
-        ("a", 31),
-        ("b", 35),
-    ]
+@scenario
+def test_a_vacuum_that_keeps_what_was_not_read_yet_changes_nothing(project: Scenario) -> Steps:
+    yield from shops_with_news(project)
+    project.rows("vacuum silver.sales")
+    yield from followed(project)
 
 
-def test_changes_of_weeks_ago_are_followed_as_long_as_they_are_there(shops: SmallProject) -> None:
+@scenario
+def test_changes_of_weeks_ago_are_followed_as_long_as_they_are_there(project: Scenario) -> Steps:
     """By default Delta reads no version that is older than a week."""
-    log = shops.lake.settings.lakehouse / "silver" / "sales" / "_delta_log"
-    read = shops.rows("select version from ops.watermarks where model = 'silver.shops'")[0][0]
+    yield from shops_with_news(project)
+    log = project.table_folder("sales") / "_delta_log"
+    read = project.rows("select version from ops.watermarks where model = 'silver.shops'")[0][0]
     for commit in log.glob("*.json"):
         at = int(time.time()) - 20 * 86400 + int(commit.stem)
         os.utime(commit, (at, at))
         if int(commit.stem) == read:
             when = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S.%f}"
-            shops.rows(
+            project.rows(
                 f"update ops.watermarks set committed_at = '{when}' where input = 'silver.sales'"
             )
-    shops.lake.forget_logs()
+    project.lake.forget_logs()
+    yield from followed(project)
+
+
+@scenario
+def test_a_table_dropped_and_made_anew_is_noticed(project: Scenario) -> Steps:
+    yield from shops_with_news(project)
+    project.rows("drop table silver.sales")
+    project.lake.forget_logs()
+    yield "sales"
+    yield from compared_whole(project, "the log of silver.sales no longer has version")
+
+
+def check(shops: SmallProject, reason: str) -> None:
+    """As compared_whole(), of a project of its own."""
     shops.build("--select", "shops")
+    assert any(reason in line for line in shops.said), shops.said
+    assert shops.rows(FOUND) == shops.rows(EXPECTED)
+    assert shops.build("--select", "shops")["shops"] == "success: nothing changed"
     assert shops.said == []
-    assert shops.rows("select shop, amount from silver.shops order by shop") == [
-        ("a", 31),
-        ("b", 35),
-    ]
-
-
-def test_a_table_dropped_and_made_anew_is_noticed(shops: SmallProject) -> None:
-    shops.rows("drop table silver.sales")
-    shops.lake.forget_logs()
-    shops.build("--select", "sales")
-    check(shops, "the log of silver.sales no longer has version")
 
 
 def test_watermarks_that_were_lost_are_noticed(shops: SmallProject) -> None:

@@ -1,0 +1,164 @@
+"""Scenarios of the incremental library: dbt packages of a few models that share their builds.
+
+A build costs seconds however little it has to do. So a scenario is a generator, which yields when
+it needs a build, and all scenarios of a test session go on together, a build at a time.
+"""
+
+import shutil
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from python_ingest.build import results_of
+from tests.python.lake import Lake
+from tests.python.small_project import PROJECT_FILE, ProjectFolder, outcome_of
+
+if TYPE_CHECKING:
+    from dbt_common.events.base_types import EventMsg
+
+ALL = "*"  # selects all of a scenario
+
+
+@dataclass
+class Built:
+    """What a build came to, for one scenario.
+
+    `outcomes` is what dbt says of each of its nodes, `messages` what its models log, `statements`
+    the SQL of its nodes.
+    """
+
+    outcomes: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    messages: list[str] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
+
+
+class NodeError(Exception):
+    """Nodes of a scenario failed: `errors` has dbt's message of each, by its name."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("\n".join(errors.values()))
+        self.errors = errors
+
+
+class Scenario(ProjectFolder):
+    """The dbt package of a scenario. Its tables are in a schema of its own, not in silver."""
+
+    def __init__(self, lake: Lake, folder: Path, schema: str) -> None:
+        super().__init__(lake, folder)
+        self.schema = schema
+        self.vars("{}")
+
+    def vars(self, text: str) -> None:
+        """Set the vars of the package, in YAML."""
+        kinds = ("models", "seeds", "snapshots", "data_tests")
+        schemas = "".join(f"{kind}: {{+schema: {self.schema}}}\n" for kind in kinds)
+        self.write("dbt_project.yml", f"name: {self.schema}\nvars: {text}\n{schemas}")
+
+    def named(self, text: str) -> str:
+        """Return a text about tables of silver with this scenario's schema instead."""
+        return text.replace("silver.", f"{self.schema}.")
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Run SQL about tables of silver on this scenario's."""
+        return super().rows(self.named(query))
+
+    def table_folder(self, table: str) -> Path:
+        """Return the folder of one of its tables."""
+        return self.lake.settings.lakehouse / self.schema / table
+
+
+Steps = Generator[str, Built, None]  # yields what to build, a selection of dbt's
+Play = Callable[[Scenario], Steps]
+
+
+class Scenarios:
+    """Plays scenarios together, and keeps how each ended."""
+
+    def __init__(self, lake: Lake, folder: Path) -> None:
+        self.root = ProjectFolder(lake, folder)
+        self.endings: dict[Play, BaseException | None] = {}
+        self.built: dict[str, Built] = {}
+
+    def play(self, plays: Iterable[Play]) -> None:
+        """Play scenarios to their ends."""
+        self.root.lake.empty()
+        packages = self.root.folder / "dbt_packages"
+        shutil.rmtree(packages, ignore_errors=True)
+        self.root.write("dbt_project.yml", PROJECT_FILE)
+        going: dict[str, tuple[Play, Steps]] = {}
+        for number, play in enumerate(plays, 1):
+            schema = f"s{number:02}"
+            going[schema] = (play, play(Scenario(self.root.lake, packages / schema, schema)))
+        self.built = {}
+        while going:
+            asked: dict[str, str] = {}
+            for schema, (play, steps) in going.items():
+                try:
+                    asked[schema] = advance(steps, self.built.get(schema))
+                except StopIteration:
+                    self.endings[play] = None
+                except BaseException as ending:
+                    self.endings[play] = ending
+            going = {schema: going[schema] for schema in asked}
+            if asked:
+                self.build(asked)
+
+    def build(self, asked: dict[str, str]) -> None:
+        """Build what each scenario asks for."""
+        self.built = {schema: Built() for schema in asked}
+        selected = [
+            f"package:{schema}" if selection == ALL else f"package:{schema},{selection}"
+            for schema, selection in asked.items()
+        ]
+        result = self.root.run(self.listen, "build", "--select", *selected)
+        everyone = [*self.built.values()]
+        errors = [(everyone, "dbt", result.exception)] if result.exception else []
+        for each in results_of(result):
+            owner = self.built.get(each.node.package_name)
+            if each.status == "error":  # A hook of the run has no owner, and concerns everyone.
+                errors.append(([owner] if owner else everyone, each.node.name, each.message))
+            elif owner:
+                owner.outcomes[each.node.name] = outcome_of(each)
+        for concerned, name, message in errors:
+            for built in concerned:
+                built.errors[name] = str(message)
+
+    def listen(self, event: "EventMsg") -> None:
+        """Note what the models of each scenario log, and their statements."""
+        if event.info.name not in ("JinjaLogInfo", "SQLQuery"):
+            return
+        owner = [*event.data.node_info.unique_id.split("."), ""][1]
+        if event.info.name == "SQLQuery":
+            if owner in self.built:
+                self.built[owner].statements.append(event.data.sql)
+            return
+        for schema, built in self.built.items():
+            # What a hook of the run logs names the table.
+            if schema == owner or (owner not in self.built and f"{schema}." in event.data.msg):
+                built.messages.append(event.data.msg)
+
+
+def advance(steps: Steps, built: Built | None) -> str:
+    """Let a scenario go on to its next build, with what the last one came to; return what to build.
+
+    Raises StopIteration when the scenario has ended.
+    """
+    if built is None:
+        return next(steps)
+    if built.errors:
+        return steps.throw(NodeError(built.errors))
+    return steps.send(built)
+
+
+def scenario(play: Play) -> Callable[[Callable[[Play], None]], None]:
+    """Make a test of a scenario."""
+
+    def test(ends_well: Callable[[Play], None]) -> None:
+        ends_well(play)
+
+    test.__name__, test.__doc__ = play.__name__, play.__doc__
+    test.__module__, test.__qualname__ = play.__module__, play.__qualname__
+    test.play = play  # type: ignore[attr-defined]
+    return test
