@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from python_ingest.build import results_of
 from tests.python.lake import Lake
-from tests.python.small_project import PROJECT_FILE, ProjectFolder, outcome_of
+from tests.python.small_project import NODES, ROOT_PROJECT, ProjectFolder, outcome_of
 
 if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
 
 ALL = "*"  # selects all of a scenario
+ALIAS = """
+    {% macro generate_alias_name(custom_alias_name=none, node=none) -%}
+        {{ node.package_name }}_{{ node.name }}
+    {%- endmacro %}
+"""
 
 
 @dataclass
@@ -43,7 +48,10 @@ class NodeError(Exception):
 
 
 class Scenario(ProjectFolder):
-    """The dbt package of a scenario. Its tables are in a schema of its own, not in silver."""
+    """The dbt package of a scenario: in its own schema, not in silver, and with a prefix.
+
+    The prefix is for dbt-spark's temporary views, which it names after the table alone.
+    """
 
     def __init__(self, lake: Lake, folder: Path, schema: str) -> None:
         super().__init__(lake, folder)
@@ -52,13 +60,12 @@ class Scenario(ProjectFolder):
 
     def vars(self, text: str) -> None:
         """Set the vars of the package, in YAML."""
-        kinds = ("models", "seeds", "snapshots", "data_tests")
-        schemas = "".join(f"{kind}: {{+schema: {self.schema}}}\n" for kind in kinds)
-        self.write("dbt_project.yml", f"name: {self.schema}\nvars: {text}\n{schemas}")
+        nodes = NODES.format(schema=self.schema)
+        self.write("dbt_project.yml", f"name: {self.schema}\nvars: {text}\n{nodes}")
 
     def named(self, text: str) -> str:
-        """Return a text about tables of silver with this scenario's schema instead."""
-        return text.replace("silver.", f"{self.schema}.")
+        """Return a text about tables of silver with this scenario's names instead."""
+        return text.replace("silver.", f"{self.schema}.{self.schema}_")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Run SQL about tables of silver on this scenario's."""
@@ -66,7 +73,7 @@ class Scenario(ProjectFolder):
 
     def table_folder(self, table: str) -> Path:
         """Return the folder of one of its tables."""
-        return self.lake.settings.lakehouse / self.schema / table
+        return self.lake.settings.lakehouse / self.schema / f"{self.schema}_{table}"
 
 
 Steps = Generator[str, Built, None]  # yields what to build, a selection of dbt's
@@ -86,7 +93,8 @@ class Scenarios:
         self.root.lake.empty()
         packages = self.root.folder / "dbt_packages"
         shutil.rmtree(packages, ignore_errors=True)
-        self.root.write("dbt_project.yml", PROJECT_FILE)
+        self.root.write("dbt_project.yml", ROOT_PROJECT)
+        self.root.write("macros/generate_alias_name.sql", ALIAS)
         going: dict[str, tuple[Play, Steps]] = {}
         for number, play in enumerate(plays, 1):
             schema = f"s{number:02}"

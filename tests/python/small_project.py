@@ -18,22 +18,30 @@ if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
     from dbt_common.events.base_types import EventMsg
 
-PROJECT_FILE = f"""
+ROOT_PROJECT = f"""
 name: fitness
 profile: fitness
 macro-paths: [macros, "{PROJECT}/macros", "{PROJECT}/tests/generic"]
+on-run-start: ["{{{{ create_watermarks() }}}}", "{{{{ look_at_logs() }}}}"]
+on-run-end: ["{{{{ record_watermarks() }}}}", "{{{{ release_kept() }}}}"]
+"""
+# How nodes are made, all in one schema.
+NODES = """
 models:
+  +schema: {schema}
   +materialized: incremental
   +incremental_strategy: merge
   +file_format: delta
   +on_schema_change: append_new_columns
   +tblproperties: {{delta.enableChangeDataFeed: "true"}}
 seeds:
+  +schema: {schema}
   +file_format: delta
 snapshots:
+  +schema: {schema}
   +file_format: delta
-on-run-start: ["{{{{ create_watermarks() }}}}", "{{{{ look_at_logs() }}}}"]
-on-run-end: ["{{{{ record_watermarks() }}}}", "{{{{ release_kept() }}}}"]
+data_tests:
+  +schema: {schema}
 """
 
 
@@ -97,7 +105,7 @@ class SmallProject(ProjectFolder):
             shutil.rmtree(earlier)
         self.said: list[str] = []
         self.statements: list[str] = []
-        self.write("dbt_project.yml", PROJECT_FILE)
+        self.write("dbt_project.yml", ROOT_PROJECT + NODES.format(schema="silver"))
 
     def macro(self, name: str, text: str) -> None:
         """Write a macro."""

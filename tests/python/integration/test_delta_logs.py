@@ -26,10 +26,9 @@ def test_the_logs_of_tables_are_looked_at_when_a_build_begins_and_when_it_ends(
     assert "*/*/_delta_log" in look
 
 
-@scenario
 def test_what_the_model_wrote_is_told_from_what_something_else_wrote_before(
-    project: Scenario,
-) -> Steps:
+    project: SmallProject,
+) -> None:
     """Versions are taken for granted while a build runs, and asked for at its end."""
     project.model("sales", SALES)
     meanwhile = """
@@ -40,16 +39,15 @@ def test_what_the_model_wrote_is_told_from_what_something_else_wrote_before(
     project.model("shops", SHOPS + meanwhile)
     reader = GONE.replace("sales", "shops").replace("-id", "'-' || shop").replace("id", "shop")
     project.model("log", reader)
-    yield ALL
+    project.build()
     project.rows("insert into silver.sales values (4, 'a', 5)")
-    built = yield ALL
-    reason = project.named("wrote silver.shops during this build")
-    assert [message for message in built.messages if reason in message]
-    built = yield ALL
-    assert built.messages == []
+    project.build()
+    assert [said for said in project.said if "wrote silver.shops during this build" in said]
+    project.build()
+    assert project.said == []
     expected = [("-b", "went"), ("a", "came"), ("b", "came")]
     assert project.rows("select * from silver.log order by shop") == expected
-    assert (yield ALL).outcomes["log"] == "success: nothing changed"
+    assert project.build()["log"] == "success: nothing changed"
 
 
 @scenario

@@ -81,7 +81,7 @@ def test_a_log_that_was_cut_off_is_noticed(project: Scenario) -> Steps:
     yield from shops_with_news(project)
     project.rows("alter table silver.sales set tblproperties ('delta.checkpointInterval' = '1')")
     project.rows("insert into silver.sales values (5, 'c', 1)")
-    newest = project.lake.version(f"{project.schema}.sales")
+    newest = project.lake.version(project.named("silver.sales"))
     log = project.table_folder("sales") / "_delta_log"
     for version in range(newest):
         (log / f"{version:020}.json").unlink()
