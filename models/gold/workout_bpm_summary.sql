@@ -86,7 +86,7 @@ summarised as (
         summary.max_bpm,
         summary.num_recordings
     from {{ as_it_was(this) }} as summary
-    inner join {{ ref('completed_workouts') }} as workouts using (user_id, workout_id, session_id)
+    inner join {{ completed }} as workouts using (user_id, workout_id, session_id)
     where summary.user_id in (select user_id from {{ changes(ref('user_profile')) }})
         and not {{ in_slices(touched, 'summary.') }}
     {%- endif %}

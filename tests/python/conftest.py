@@ -25,6 +25,7 @@ def group_of(item: pytest.Item) -> str:
     return "scenarios" if is_scenario else item.path.stem
 
 
+@pytest.hookimpl(tryfirst=True)  # The plugin that reads the groups has a hook too.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests, and begin with those that take long."""
     for item in items:
