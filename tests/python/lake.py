@@ -38,8 +38,7 @@ class Lake:
         # Patterns, URIs and SQL each take some of these letters for something else.
         lakehouse = root / "lake house [ü]'"
         self.settings = Settings(root / "landing", lakehouse, "local")
-        # Two processes share the cores, and hardly any code runs often enough for both compilers.
-        self.spark: SparkSession = start_spark(self.settings, is_brief=True)
+        self.spark: SparkSession = start_spark(self.settings)
 
     def empty(self) -> None:
         """Forget all records and tables."""
