@@ -32,8 +32,9 @@ LONGEST_UNREAD = timedelta(days=30)
 # The first commit that has not been read may be little younger than the last that has.
 MARGIN = timedelta(hours=1)
 LONGEST_BUILD = timedelta(hours=2)
-# Of a log, in a process that goes on: what was read so long ago is needed for time travel only.
-LEAST_LOG, LONGEST_LOG = timedelta(hours=2), timedelta(days=1)
+# Of a log, in a process that goes on: what was read so long ago is needed for time travel only, and
+# each hour of it, some 360 commits, costs every build a second.
+LEAST_LOG, LONGEST_LOG = timedelta(minutes=15), timedelta(days=1)
 MANY_CALLS = 50  # of Upkeep, each of which leaves a few small files in a table
 WATERMARKS = "*ops/watermarks"
 
@@ -114,7 +115,7 @@ class Upkeep:
             try:
                 unread = unread_since(self._spark, self._settings)
                 tidy(self._spark, table, retention(name, unread))
-                cut_log(table, retention(name, unread, LEAST_LOG, LONGEST_LOG))
+                cut_log(table, retention(name, unread, LEAST_LOG, LONGEST_LOG, LEAST_LOG))
             except (PySparkException, Py4JJavaError):
                 # Such as a conflict with another writer. It is due again after its next commits.
                 log.warning("%s was not compacted.", table, exc_info=True)
@@ -157,6 +158,7 @@ def retention(
     unread: Mapping[str, datetime],
     keep: timedelta = LEAST_KEPT,
     longest: timedelta = LONGEST_UNREAD,
+    margin: timedelta = MARGIN,
 ) -> timedelta:
     """Return how long to keep what a table, `layer.name`, gave up: `keep`, or until it is read.
 
@@ -164,7 +166,7 @@ def retention(
     """
     if table not in unread:
         return keep
-    return max(keep, min(datetime.now(UTC) - unread[table] + MARGIN, longest))
+    return max(keep, min(datetime.now(UTC) - unread[table] + margin, longest))
 
 
 def unread_since(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
