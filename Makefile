@@ -18,10 +18,10 @@ demo: setup ## Land real rides and an invented gym, build, and print the gold ta
 	@$(RUN) scripts/demo.sh
 
 test: setup ## Run all tests but the long ones
-	@$(RUN) pytest -n 2 --dist loadgroup -m "not slow"
+	@$(RUN) pytest -n 2 -m "not slow"
 
 test-all: setup ## Run all tests
-	@$(RUN) pytest -n 2 --dist loadgroup
+	@$(RUN) pytest -n 2
 
 mutants: setup ## Plant defects one by one and see that the tests find each
 	@$(RUN) python -m tests.mutants

@@ -1,15 +1,18 @@
 """Tests run in two processes at once (`make test`), each with its own Spark, lakehouse and target.
 
-The tests of a module share a process, and so do all scenarios. Groups that take long begin first.
+The tests of a file share a process, and so do all files with scenarios. What takes long goes first.
 """
 
 import os
+from functools import cache
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from python_ingest.settings import PROJECT
 
-LONG = ("test_worlds", "scenarios", "test_memory", "test_recovery", "test_conservation")
+SCENARIOS = "scenarios"
+LONG = ("test_worlds", SCENARIOS, "test_memory", "test_recovery", "test_conservation")
 
 
 def pytest_configure() -> None:
@@ -19,16 +22,26 @@ def pytest_configure() -> None:
         os.environ["DBT_LOG_PATH"] = str(PROJECT / "logs" / worker)
 
 
-def group_of(item: pytest.Item) -> str:
-    """Return the name of the tests that a test shares a process with."""
-    is_scenario = hasattr(getattr(item, "function", None), "play")
-    return "scenarios" if is_scenario else item.path.stem
+@cache
+def group_of(file: str) -> str:
+    """Return the name of the tests that those of a file share a process with."""
+    path = PROJECT / file
+    return SCENARIOS if "\n@scenario\n" in path.read_text() else path.stem
 
 
-@pytest.hookimpl(tryfirst=True)  # The plugin that reads the groups has a hook too.
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives each process one group of tests after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid.split("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> GroupScheduling:
+    """Share the tests out by groups."""
+    return GroupScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests, and begin with those that take long."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    """Begin with the tests that take long."""
     ranks = {name: rank for rank, name in enumerate(LONG)}
-    items.sort(key=lambda item: ranks.get(group_of(item), len(LONG)))
+    items.sort(key=lambda item: ranks.get(group_of(item.nodeid.split("::")[0]), len(LONG)))
