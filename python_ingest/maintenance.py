@@ -149,7 +149,8 @@ def cut_log(path: Path, kept: timedelta) -> None:
     first = max((f.name for f in checkpoints if f.stat().st_mtime < until), default="")
     for file in log_folder.iterdir():
         # Checksums of files have their name after a dot.
-        if file.name.lstrip(".")[:20].isdigit() and file.name.lstrip(".")[:20] < first[:20]:
+        version = file.name.lstrip(".")[:20]
+        if version.isdigit() and version < first[:20]:
             file.unlink()
 
 

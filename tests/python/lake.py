@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -66,6 +67,26 @@ class Lake:
     def forget_logs(self) -> None:
         """Make Delta read its tables' logs anew, for files were changed behind its back."""
         forget_logs(self.spark)
+
+    @contextmanager
+    def hidden(self, table: str) -> Iterator[None]:
+        """Hide the folder of a table of silver; put a file in its place while there is none."""
+        folder = self.settings.lakehouse / "silver" / table
+        elsewhere = folder.with_name("hidden")
+        if folder.exists():
+            folder.rename(elsewhere)
+        else:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.touch()
+        self.forget_logs()
+        try:
+            yield
+        finally:
+            if elsewhere.exists():
+                elsewhere.rename(folder)
+            else:
+                folder.unlink()
+            self.forget_logs()
 
     def ingest(self) -> Mapping[str, int]:
         """Land what is new."""

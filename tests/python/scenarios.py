@@ -77,50 +77,53 @@ class Scenario(ProjectFolder):
 
 
 Steps = Generator[str, Built, None]  # yields what to build, a selection of dbt's
-Play = Callable[[Scenario], Steps]
+ScenarioFunction = Callable[[Scenario], Steps]
 
 
-class Scenarios:
-    """Plays scenarios together, and keeps how each ended."""
+class ScenarioRunner:
+    """Runs scenarios together, and keeps why each failed, None if it did not."""
 
     def __init__(self, lake: Lake, folder: Path) -> None:
         self.root = ProjectFolder(lake, folder)
-        self.endings: dict[Play, BaseException | None] = {}
+        self.failures: dict[ScenarioFunction, BaseException | None] = {}
         self.built: dict[str, Built] = {}
 
-    def play(self, plays: Iterable[Play]) -> None:
-        """Play scenarios to their ends."""
+    def run(self, functions: Iterable[ScenarioFunction]) -> None:
+        """Run scenarios to their ends."""
         self.root.lake.empty()
         packages = self.root.folder / "dbt_packages"
         shutil.rmtree(packages, ignore_errors=True)
         self.root.write("dbt_project.yml", ROOT_PROJECT)
         self.root.write("macros/generate_alias_name.sql", ALIAS)
-        going: dict[str, tuple[Play, Steps]] = {}
-        for number, play in enumerate(plays, 1):
+        running: dict[str, tuple[ScenarioFunction, Steps]] = {}
+        for number, function in enumerate(functions, 1):
             schema = f"s{number:02}"
-            going[schema] = (play, play(Scenario(self.root.lake, packages / schema, schema)))
+            running[schema] = (
+                function,
+                function(Scenario(self.root.lake, packages / schema, schema)),
+            )
         self.built = {}
-        while going:
-            asked: dict[str, str] = {}
-            for schema, (play, steps) in going.items():
+        while running:
+            selections: dict[str, str] = {}
+            for schema, (function, steps) in running.items():
                 try:
-                    asked[schema] = advance(steps, self.built.get(schema))
+                    selections[schema] = next_selection(steps, self.built.get(schema))
                 except StopIteration:
-                    self.endings[play] = None
-                except BaseException as ending:
-                    self.endings[play] = ending
-            going = {schema: going[schema] for schema in asked}
-            if asked:
-                self.build(asked)
+                    self.failures[function] = None
+                except BaseException as failure:
+                    self.failures[function] = failure
+            running = {schema: running[schema] for schema in selections}
+            if selections:
+                self.build(selections)
 
-    def build(self, asked: dict[str, str]) -> None:
+    def build(self, selections: dict[str, str]) -> None:
         """Build what each scenario asks for."""
-        self.built = {schema: Built() for schema in asked}
+        self.built = {schema: Built() for schema in selections}
         selected = [
             f"package:{schema}" if selection == ALL else f"package:{schema},{selection}"
-            for schema, selection in asked.items()
+            for schema, selection in selections.items()
         ]
-        result = self.root.run(self.listen, "build", "--select", *selected)
+        result = self.root.run(self.on_event, "build", "--select", *selected)
         everyone = [*self.built.values()]
         errors = [(everyone, "dbt", result.exception)] if result.exception else []
         for each in results_of(result):
@@ -133,7 +136,7 @@ class Scenarios:
             for built in concerned:
                 built.errors[name] = str(message)
 
-    def listen(self, event: "EventMsg") -> None:
+    def on_event(self, event: "EventMsg") -> None:
         """Note what the models of each scenario log, and their statements."""
         if event.info.name not in ("JinjaLogInfo", "SQLQuery"):
             return
@@ -148,8 +151,8 @@ class Scenarios:
                 built.messages.append(event.data.msg)
 
 
-def advance(steps: Steps, built: Built | None) -> str:
-    """Let a scenario go on to its next build, with what the last one came to; return what to build.
+def next_selection(steps: Steps, built: Built | None) -> str:
+    """Continue a scenario with what its last build came to; return what it builds next.
 
     Raises StopIteration when the scenario has ended.
     """
@@ -160,13 +163,13 @@ def advance(steps: Steps, built: Built | None) -> str:
     return steps.send(built)
 
 
-def scenario(play: Play) -> Callable[[Callable[[Play], None]], None]:
+def scenario(function: ScenarioFunction) -> Callable[[Callable[[ScenarioFunction], None]], None]:
     """Make a test of a scenario."""
 
-    def test(ends_well: Callable[[Play], None]) -> None:
-        ends_well(play)
+    def test(run_scenario: Callable[[ScenarioFunction], None]) -> None:
+        run_scenario(function)
 
-    test.__name__, test.__doc__ = play.__name__, play.__doc__
-    test.__module__, test.__qualname__ = play.__module__, play.__qualname__
-    test.play = play  # type: ignore[attr-defined]
+    test.__name__, test.__doc__ = function.__name__, function.__doc__
+    test.__module__, test.__qualname__ = function.__module__, function.__qualname__
+    test.scenario = function  # type: ignore[attr-defined]
     return test

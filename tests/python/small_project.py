@@ -74,7 +74,7 @@ class ProjectFolder:
         file.write_text(dedent(text))
 
     def run(
-        self, listen: Callable[["EventMsg"], None], command: str, *arguments: str
+        self, on_event: Callable[["EventMsg"], None], command: str, *arguments: str
     ) -> "dbtRunnerResult":
         """Run a dbt command, whatever comes of it."""
         from dbt.cli.main import dbtRunner
@@ -85,7 +85,7 @@ class ProjectFolder:
         folders = ["--project-dir", str(self.folder), "--profiles-dir", str(PROJECT)]
         folders += ["--target-path", str(self.folder / "target")]
         with without_overhead():
-            runner = dbtRunner(callbacks=[listen])
+            runner = dbtRunner(callbacks=[on_event])
             return runner.invoke(["--quiet", command, *folders, *arguments])
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -115,9 +115,9 @@ class SmallProject(ProjectFolder):
         """Run a dbt command, whatever comes of it."""
         self.said.clear()
         self.statements.clear()
-        return self.run(self.listen, command, *arguments)
+        return self.run(self.on_event, command, *arguments)
 
-    def listen(self, event: "EventMsg") -> None:
+    def on_event(self, event: "EventMsg") -> None:
         """Note what models have to say, in `said`, and the statements of all nodes."""
         if event.info.name == "JinjaLogInfo":
             self.said.append(event.data.msg)
@@ -162,6 +162,18 @@ GONE = """
     select -id, 'went' from {{ sales }} where _change_type = 'delete'
     {%- endif %}
 """
+
+
+def write_shops(project: ProjectFolder) -> None:
+    """Write the models of sales and of the sums of each shop."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+
+
+def change_sales(project: ProjectFolder) -> None:
+    """Add a sale and change another."""
+    project.rows("insert into silver.sales values (4, 'b', 5)")
+    project.rows("update silver.sales set amount = 11 where id = 1")
 
 
 @contextmanager

@@ -8,9 +8,9 @@ import pytest
 
 from tests.mutants.plugin import CHOSEN
 from tests.python.lake import Lake, free_port
-from tests.python.scenarios import Play, Scenarios
+from tests.python.scenarios import ScenarioFunction, ScenarioRunner
 from tests.python.server import Server, serve
-from tests.python.small_project import SALES, SHOPS, SmallProject
+from tests.python.small_project import SmallProject, change_sales, write_shops
 
 
 @pytest.fixture(scope="session")
@@ -44,26 +44,28 @@ def project(lake: Lake, project_folder: Path) -> SmallProject:
 
 
 @pytest.fixture(scope="session")
-def scenarios(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Scenarios:
-    return Scenarios(warm_lake, tmp_path_factory.mktemp("scenarios"))
+def scenario_runner(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> ScenarioRunner:
+    return ScenarioRunner(warm_lake, tmp_path_factory.mktemp("scenarios"))
 
 
 @pytest.fixture
-def ends_well(request: pytest.FixtureRequest, scenarios: Scenarios) -> Callable[[Play], None]:
-    """Play all scenarios of the session, at the first one's turn; raise what one ended with.
+def run_scenario(
+    request: pytest.FixtureRequest, scenario_runner: ScenarioRunner
+) -> Callable[[ScenarioFunction], None]:
+    """Return a function that raises why a scenario failed; at its first call it runs them all.
 
-    With a planted defect (tests/mutants) each is played alone.
+    With a planted defect (tests/mutants) it runs the one scenario alone.
     """
 
-    def check(play: Play) -> None:
+    def check(function: ScenarioFunction) -> None:
         if CHOSEN in os.environ:
-            scenarios.play([play])
-        elif play not in scenarios.endings:
+            scenario_runner.run([function])
+        elif function not in scenario_runner.failures:
             tests = [getattr(item, "function", None) for item in request.session.items]
-            plays = [getattr(test, "play", None) for test in tests]
-            scenarios.play(filter(None, plays))
-        if ending := scenarios.endings[play]:
-            raise ending
+            functions = [getattr(test, "scenario", None) for test in tests]
+            scenario_runner.run(filter(None, functions))
+        if failure := scenario_runner.failures[function]:
+            raise failure
 
     return check
 
@@ -71,9 +73,7 @@ def ends_well(request: pytest.FixtureRequest, scenarios: Scenarios) -> Callable[
 @pytest.fixture
 def shops(project: SmallProject) -> SmallProject:
     """Sales and the sums of each shop, built, and then more of both."""
-    project.model("sales", SALES)
-    project.model("shops", SHOPS)
+    write_shops(project)
     project.build()
-    project.rows("insert into silver.sales values (4, 'b', 5)")
-    project.rows("update silver.sales set amount = 11 where id = 1")
+    change_sales(project)
     return project

@@ -93,13 +93,8 @@ def test_a_failed_model_and_a_failed_test_are_made_good_by_the_next_build(lake: 
             lake.ingest()
             lake.build()
     lake.ingest()
-    sessions = lake.settings.lakehouse / "silver" / "workout_sessions"
-    hidden = sessions.rename(sessions.with_name("hidden"))
-    lake.forget_logs()
-    with pytest.raises(BuildError, match="workout_sessions"):
+    with lake.hidden("workout_sessions"), pytest.raises(BuildError, match="workout_sessions"):
         lake.build()
-    hidden.rename(sessions)
-    lake.forget_logs()
     lake.spark.sql("insert into silver.users values (9, 9, timestamp'2026-01-01', null)")
     with pytest.raises(BuildError, match="users"):
         lake.build_and_test()

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 from tests.python.lake import Lake, differences
 from tests.python.reference import tables
 from tests.python.scenarios import ALL, Scenario, Steps, scenario
-from tests.python.small_project import SALES, SHOPS, SmallProject
+from tests.python.small_project import SHOPS, SmallProject, change_sales, write_shops
 from tests.python.worlds import world_from_seed
 
 
@@ -48,11 +48,9 @@ def test_rows_deleted_from_bronze_are_gone_everywhere(
 
 def shops_with_news(project: Scenario) -> Steps:
     """Build sales and the sums of each shop, and then change sales."""
-    project.model("sales", SALES)
-    project.model("shops", SHOPS)
+    write_shops(project)
     yield ALL
-    project.rows("insert into silver.sales values (4, 'b', 5)")
-    project.rows("update silver.sales set amount = 11 where id = 1")
+    change_sales(project)
 
 
 EXPECTED = "select shop, sum(amount) from silver.sales group by shop order by shop"
