@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -37,19 +37,19 @@ USERS = range(800_000, 800_100)
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 WARM_UP, MEASURED = 180, 1800  # seconds
 PATIENCE = 300  # seconds to wait for what is left
+READ_EVERY = 60  # seconds
 
 
 def freshness(root: Path) -> list[float]:
     """Land workouts while the command line runs; return the seconds until each was in gold."""
-    landed = run_with_workouts(root, WARM_UP + MEASURED)
-    arrived = arrivals(summary_of(root))
-    return [arrived[session] - at for session, at in landed.items() if session >= WARM_UP]
+    taken = run_with_workouts(root, WARM_UP + MEASURED)
+    return [seconds for session, seconds in taken.items() if session >= WARM_UP]
 
 
 def run_with_workouts(root: Path, seconds: int) -> dict[int, float]:
     """Land a workout a second beside a continuous run that is stopped when all are in gold.
 
-    Returns when each landed, by its session.
+    Return the seconds until each was in gold, by its session.
     """
     landing = root / "landing"
     produce(World(users=100, days=1, seed=1, files=3, readings=HISTORY), landing)
@@ -57,27 +57,23 @@ def run_with_workouts(root: Path, seconds: int) -> dict[int, float]:
         file.write(csv_line(*REGISTERED_USERS_HEADER))
         for user in USERS:
             file.write(csv_line(user, user, mac_address(user), BEGIN.timestamp()))
-    summary = summary_of(root)
+    summary = root / "lakehouse" / "gold" / "workout_bpm_summary"
+    arrivals = Arrivals(summary)
     with (root / "said.txt").open("w") as said:
         process = start([sys.executable, "-m", "python_ingest", "run", "--continuous"], root, said)
     try:
         wait_for(process, lambda: any(summary.glob("_delta_log/*.json")), "the first build")
         print("freshness: landing a workout a second", flush=True)
-        landed = land_workouts(landing, seconds)
+        landed = land_workouts(landing, seconds, arrivals)
         newest = max(landed)
-        wait_for(process, lambda: newest in arrivals(summary), "the last workout")
+        wait_for(process, lambda: newest in arrivals.read(), "the last workout")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
-    return landed
+    return {session: arrivals.read()[session] - at for session, at in landed.items()}
 
 
-def summary_of(root: Path) -> Path:
-    """Return the folder of the gold table in which workouts arrive."""
-    return root / "lakehouse" / "gold" / "workout_bpm_summary"
-
-
-def land_workouts(landing: Path, seconds: int) -> dict[int, float]:
+def land_workouts(landing: Path, seconds: int, arrivals: "Arrivals") -> dict[int, float]:
     """Land a workout each second; return when each appeared, by its session."""
     landed = {}
     began = time.time()
@@ -86,6 +82,8 @@ def land_workouts(landing: Path, seconds: int) -> dict[int, float]:
         with written_whole(landing / MULTIPLEX / f"workout-{session:05}.json") as file:
             file.writelines(workout(session))
         landed[session] = time.time()
+        if session % READ_EVERY == 0:
+            arrivals.read()
     return landed
 
 
@@ -102,20 +100,33 @@ def workout(session: int) -> Iterator[str]:
         yield line(BPM, {"device_id": user, "time": at, "heartrate": 120}, timestamp=at)
 
 
-def arrivals(summary: Path) -> dict[int, float]:
-    """Give when the row of each workout was first committed, whole, by its session."""
-    arrived: dict[int, float] = {}
-    for commit in sorted((summary / "_delta_log").glob("[0-9]*.json")):
-        at = commit.stat().st_mtime
-        for line in commit.read_text().splitlines():
-            added = json.loads(line).get("add")
-            if not added:
-                continue
-            columns = ["user_id", "session_id", "num_recordings"]
-            for row in pq.read_table(summary / added["path"], columns=columns).to_pylist():
-                if row["user_id"] in USERS and row["num_recordings"] == READINGS_A_FILE:
-                    arrived.setdefault(row["session_id"], at)
-    return arrived
+class Arrivals:
+    """When the row of each workout was first committed, whole, in epoch seconds by its session.
+
+    Read it more often than every quarter of an hour: a continuous run cuts its tables' logs.
+    """
+
+    def __init__(self, summary: Path) -> None:
+        self._summary = summary
+        self._commits: set[str] = set()
+        self._arrived: dict[int, float] = {}
+
+    def read(self) -> Mapping[int, float]:
+        """Return what is known by now."""
+        commits = (self._summary / "_delta_log").glob("[0-9]*.json")
+        for commit in sorted(each for each in commits if each.name not in self._commits):
+            self._commits.add(commit.name)
+            at = commit.stat().st_mtime
+            for line in commit.read_text().splitlines():
+                if added := json.loads(line).get("add"):
+                    self._note(self._summary / added["path"], at)
+        return self._arrived
+
+    def _note(self, file: Path, at: float) -> None:
+        columns = ["user_id", "session_id", "num_recordings"]
+        for row in pq.read_table(file, columns=columns).to_pylist():
+            if row["user_id"] in USERS and row["num_recordings"] == READINGS_A_FILE:
+                self._arrived.setdefault(row["session_id"], at)
 
 
 def wait_for(process: "subprocess.Popen[str]", holds: Callable[[], bool], what: str) -> None:
