@@ -15,10 +15,9 @@ from benchmarks.increments import increments
 from benchmarks.ingest import memory, no_news, speed
 from benchmarks.load import load
 from benchmarks.no_news_build import no_news_build
-from benchmarks.plots import draw
 from benchmarks.report import report
 from benchmarks.timing import pace
-from python_ingest.settings import PROJECT
+from fitness.settings import PROJECT
 
 RESULTS = PROJECT / "benchmarks" / "RESULTS.md"
 PACKAGES = ("dbt-core", "pyspark", "delta-spark", "duckdb")
@@ -45,7 +44,6 @@ def main(chosen: Sequence[str]) -> None:
             }
         raw.write_text(json.dumps(figures, indent=2) + "\n")
         RESULTS.write_text(report(figures))
-        draw(figures, RESULTS.parent)
     print(RESULTS.read_text())
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
 
-from python_ingest.build import build
-from python_ingest.dbt_arguments import EVERYDAY
+from fitness.build import build
+from fitness.dbt_arguments import EVERYDAY
 from python_ingest.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Cost:
 
 
 def counted_build(spark: SparkSession, settings: Settings) -> dict[str, Cost]:
-    """Build as every day but node after node; give what each has cost, by its unique id."""
+    """Build as every day but node after node; return what each has cost, by its unique id."""
     costs: dict[str, Cost] = defaultdict(Cost)
     meter = Meter(spark)
     current = RUN
@@ -53,7 +53,7 @@ def counted_build(spark: SparkSession, settings: Settings) -> dict[str, Cost]:
         elif name == "SQLQuery":
             costs[current].statements += 1
 
-    build(settings, [*EVERYDAY, "--threads", "1"], listen=on_event)
+    build(settings, [*EVERYDAY, "--threads", "1"], on_event=on_event)
     costs[RUN].add(meter.since_last())
     return costs
 
@@ -70,7 +70,7 @@ class Meter:
         self._time = time.monotonic()
 
     def since_last(self) -> Cost:
-        """Give what was done since the last look, statements aside."""
+        """Return what was done since the last look, statements aside."""
         self._context.listenerBus().waitUntilEmpty()
         cost = Cost(seconds=time.monotonic() - self._time)
         jobs = self._context.dagScheduler().numTotalJobs()

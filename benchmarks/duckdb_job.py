@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from python_ingest.settings import PROJECT
+from fitness.settings import PROJECT
 
 SCRIPT = Path(__file__).with_suffix(".sql")
 
@@ -25,7 +25,7 @@ def duckdb_job(landing: Path, database: Path) -> None:
 
 
 def duckdb_rows(database: Path, query: str) -> list[tuple[Any, ...]]:
-    """Give the rows of a query."""
+    """Return the rows of a query."""
     with duckdb.connect(database, read_only=True) as connection:
         rows: list[tuple[Any, ...]] = connection.execute(query).fetchall()
         return rows

@@ -1,7 +1,7 @@
 """Continuous operation: the time from a file's appearance to its row in gold.
 
 Each second a file lands with a whole workout: its start, a reading for each of its seconds, its
-stop. When its row came is told by the commits of workout_bpm_summary.
+stop. The commits of workout_bpm_summary tell when its row came.
 """
 
 import json
@@ -17,8 +17,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.ingest import start
-from python_ingest.errors import FitnessError
-from python_ingest.landing import (
+from fitness.samples.produce import World, produce
+from fitness.samples.records import (
     BPM,
     MULTIPLEX,
     REGISTERED_USERS,
@@ -27,9 +27,9 @@ from python_ingest.landing import (
     csv_line,
     mac_address,
     multiplex_line,
-    written_whole,
 )
-from python_ingest.produce import World, produce
+from python_ingest.atomic_write import atomic_write
+from python_ingest.errors import FitnessError
 
 HISTORY = 300_000  # readings
 READINGS_A_FILE = 500
@@ -53,14 +53,14 @@ def run_with_workouts(root: Path, seconds: int) -> dict[int, float]:
     """
     landing = root / "landing"
     produce(World(users=100, days=1, seed=1, files=3, readings=HISTORY), landing)
-    with written_whole(landing / REGISTERED_USERS / "users.csv") as file:
+    with atomic_write(landing / REGISTERED_USERS / "users.csv") as file:
         file.write(csv_line(*REGISTERED_USERS_HEADER))
         for user in USERS:
             file.write(csv_line(user, user, mac_address(user), BEGIN.timestamp()))
     summary = root / "lakehouse" / "gold" / "workout_bpm_summary"
     arrivals = Arrivals(summary)
     with (root / "said.txt").open("w") as said:
-        process = start([sys.executable, "-m", "python_ingest", "run", "--continuous"], root, said)
+        process = start([sys.executable, "-m", "fitness", "run", "--continuous"], root, said)
     try:
         wait_for(process, lambda: any(summary.glob("_delta_log/*.json")), "the first build")
         print("freshness: landing a workout a second", flush=True)
@@ -79,7 +79,7 @@ def land_workouts(landing: Path, seconds: int, arrivals: "Arrivals") -> dict[int
     began = time.time()
     for session in range(seconds):
         time.sleep(max(0.0, began + session - time.time()))
-        with written_whole(landing / MULTIPLEX / f"workout-{session:05}.json") as file:
+        with atomic_write(landing / MULTIPLEX / f"workout-{session:05}.json") as file:
             file.writelines(workout(session))
         landed[session] = time.time()
         if session % READ_EVERY == 0:
@@ -88,7 +88,7 @@ def land_workouts(landing: Path, seconds: int, arrivals: "Arrivals") -> dict[int
 
 
 def workout(session: int) -> Iterator[str]:
-    """Give the lines of a workout."""
+    """Return the lines of a workout."""
     user = USERS[session % len(USERS)]
     begin = BEGIN + timedelta(seconds=session * READINGS_A_FILE)
     times = [begin.timestamp() + second for second in range(READINGS_A_FILE)]

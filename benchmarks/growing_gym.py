@@ -4,7 +4,9 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from python_ingest.landing import (
+from fitness.samples.people import person
+from fitness.samples.produce import World, produce
+from fitness.samples.records import (
     MULTIPLEX,
     REGISTERED_USERS,
     REGISTERED_USERS_HEADER,
@@ -12,10 +14,8 @@ from python_ingest.landing import (
     csv_line,
     mac_address,
     multiplex_line,
-    written_whole,
 )
-from python_ingest.produce import World, produce
-from python_ingest.world import person
+from python_ingest.atomic_write import atomic_write
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 USERS = 100
@@ -100,5 +100,5 @@ class GrowingGym:
 
     def _place(self, feed: str, suffix: str, text: str) -> None:
         self._landed += 1
-        with written_whole(self.landing / feed / f"piece-{self._landed:05}{suffix}") as file:
+        with atomic_write(self.landing / feed / f"piece-{self._landed:05}{suffix}") as file:
             file.write(text)

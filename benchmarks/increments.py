@@ -11,11 +11,11 @@ from typing import Any
 from benchmarks.build_costs import counted_build
 from benchmarks.growing_gym import GrowingGym
 from benchmarks.timing import timed
-from python_ingest.build import build
-from python_ingest.dbt_arguments import EVERYDAY
-from python_ingest.ingest import ingest
+from fitness.build import build
+from fitness.dbt_arguments import EVERYDAY
+from fitness.landing import ingest
+from fitness.spark import start_spark
 from python_ingest.settings import Settings
-from python_ingest.spark import start_spark
 
 READINGS_A_DAY = 300_000
 HISTORIES = (1, 10, 50)  # days

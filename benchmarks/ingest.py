@@ -18,12 +18,12 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 from benchmarks.lakehouse import forget_logs
 from benchmarks.process_memory import resident
 from benchmarks.timing import timed
+from fitness.landing import ingest
+from fitness.samples.produce import World, produce
+from fitness.samples.records import MULTIPLEX
+from fitness.spark import start_spark
 from python_ingest.errors import FitnessError
-from python_ingest.ingest import ingest
-from python_ingest.landing import MULTIPLEX
-from python_ingest.produce import World, produce
 from python_ingest.settings import Settings
-from python_ingest.spark import start_spark
 
 ENVELOPE = (
     "key string, value string, topic string, `partition` bigint, offset bigint, timestamp double"
@@ -42,9 +42,9 @@ TURNS = 5
 # A process of its own: start, say so, land, say how long that took.
 NO_NEWS = """
 import time
-from python_ingest.ingest import ingest
+from fitness.landing import ingest
 from python_ingest.settings import read_settings
-from python_ingest.spark import start_spark
+from fitness.spark import start_spark
 settings = read_settings()
 spark = start_spark(settings)
 spark.range(1).collect()
@@ -105,7 +105,7 @@ def memory(root: Path) -> dict[str, float]:
     print("memory: landing them")
     peak = 0
     began = time.monotonic()
-    process = start([sys.executable, "-m", "python_ingest", "ingest"], root)
+    process = start([sys.executable, "-m", "fitness", "ingest"], root)
     while process.poll() is None:
         peak = max(peak, resident(process.pid))
         time.sleep(0.2)
@@ -124,7 +124,7 @@ def no_news(root: Path) -> list[float]:
         line = f'{{"topic":"bpm","value":{{"device_id":1,"time":{number},"heartrate":60}}}}\n'
         (feed / f"{number}.json").write_text(line)
     taken = []
-    start([sys.executable, "-m", "python_ingest", "ingest"], root).communicate()
+    start([sys.executable, "-m", "fitness", "ingest"], root).communicate()
     for _ in range(3):
         told, _ = start([sys.executable, "-c", NO_NEWS], root).communicate()
         taken.append(float(told.split()[-1]))

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.gold_figures import check_same
 from benchmarks.sides import SIDES, side
-from python_ingest.produce import World, produce
+from fitness.samples.produce import World, produce
 
 WARM_TURNS = {300_000: 3, 3_000_000: 2, 10_000_000: 0}
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from benchmarks.ingest import start
 from benchmarks.timing import timed
-from python_ingest.build import build
-from python_ingest.dbt_arguments import EVERYDAY
+from fitness.build import build
+from fitness.dbt_arguments import EVERYDAY
+from fitness.samples.produce import World, produce
+from fitness.spark import start_spark
 from python_ingest.errors import FitnessError
-from python_ingest.produce import World, produce
 from python_ingest.settings import Settings
-from python_ingest.spark import start_spark
 
 READINGS = 300_000
 TURNS = 3
@@ -33,7 +33,7 @@ def no_news_build(root: Path) -> dict[str, list[float]]:
 
 def by_command(command: str, root: Path) -> None:
     """Run a command as a scheduler does; raises FitnessError if it fails."""
-    process = start([sys.executable, "-m", "python_ingest", command], root)
+    process = start([sys.executable, "-m", "fitness", command], root)
     told, _ = process.communicate()
     if process.returncode:
         raise FitnessError(f"the {command} failed: {told}")

@@ -20,13 +20,15 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 
-from python_ingest.batches import held
-from python_ingest.errors import BuildError, FitnessError
-from python_ingest.landed_files import contents_of, lines_of
-from python_ingest.landing import MULTIPLEX
-from python_ingest.packs import packs_of_files, packs_of_lines, rows_of
-from python_ingest.settings import PROJECT, Settings
-from python_ingest.tables import CSV_COLUMNS, INGESTED_AT, JSON_COLUMNS, schema, table_columns
+from fitness.errors import BuildError
+from fitness.settings import PROJECT, export
+from python_ingest.errors import FitnessError
+from python_ingest.feeds import MULTIPLEX, UNROUTED, feeds_by_folder
+from python_ingest.landed_files import look_at, tasks_of
+from python_ingest.parse.frames import parse_files
+from python_ingest.settings import Settings
+from python_ingest.stream import cached, rows_of
+from python_ingest.tables import INGESTED_AT, table_schema
 
 COMPILED = PROJECT / "target" / "plain_spark"
 LAYERS = ("bronze", "silver", "gold")
@@ -37,7 +39,7 @@ def compile_models(settings: Settings) -> None:
     # Imported here: dbt takes a second to load.
     from dbt.cli.main import dbtRunner
 
-    settings.export()
+    export(settings)
     os.chdir(PROJECT)
     models = ["--select", "resource_type:model", "--no-populate-cache"]
     result = dbtRunner().invoke(["--quiet", "compile", *models, "--target-path", str(COMPILED)])
@@ -70,23 +72,21 @@ def plain_spark_job(spark: SparkSession, settings: Settings, kind: str) -> None:
 
 def write_bronze(spark: SparkSession, landing: Path, kind: str) -> None:
     """Parse all that has landed, and overwrite the tables of bronze."""
-    for feed in (MULTIPLEX, *CSV_COLUMNS):
-        is_csv = feed in CSV_COLUMNS
-        files = sorted(str(p) for p in (landing / feed).rglob("*") if p.name[0] not in "._")
-        if is_csv:
-            read = packs_of_files(contents_of(spark, files), feed)
-        else:
-            read = packs_of_lines(lines_of(spark, files))
-        with held(read) as (packs, _):
-            for table in [feed] if is_csv else JSON_COLUMNS:
-                rows = rows_of(packs, table).withColumn(INGESTED_AT, F.current_timestamp())
+    for folder, feeds in feeds_by_folder().items():
+        paths = sorted(p for p in (landing / folder).rglob("*") if p.name[0] not in "._")
+        files = [look_at(path, path.as_uri()) for path in paths]
+        cores = spark.sparkContext.defaultParallelism
+        tasks = tasks_of(files, cores, divide=not feeds[0].is_csv)
+        with cached(parse_files(spark, tasks, feeds)) as parsed:
+            for table in [feed.table for feed in feeds] + [UNROUTED] * (folder == MULTIPLEX):
+                rows = rows_of(parsed, table).withColumn(INGESTED_AT, F.current_timestamp())
                 spark.sql(f"drop table if exists bronze.{table}")
-                columns = schema(table_columns(table)).names
+                columns = table_schema(table).names
                 rows.select(*columns).write.format(kind).saveAsTable(f"bronze.{table}")
 
 
 def nodes_in_order() -> Iterator[dict[str, Any]]:
-    """Give dbt's models and seeds that are tables, each after what it reads."""
+    """Return dbt's models and seeds that are tables, each after what it reads."""
     nodes = json.loads((COMPILED / "manifest.json").read_text())["nodes"]
     tables = {name: node for name, node in nodes.items() if is_table(node)}
     reads = {
@@ -98,7 +98,7 @@ def nodes_in_order() -> Iterator[dict[str, Any]]:
 
 
 def is_table(node: dict[str, Any]) -> bool:
-    """Tell whether a node of dbt's is a model or seed with a table."""
+    """Return whether a node of dbt's is a model or seed with a table."""
     kind, materialized = node["resource_type"], node["config"].get("materialized")
     return kind in ("model", "seed") and materialized != "ephemeral"
 

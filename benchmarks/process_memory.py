@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def resident(pid: int) -> int:
-    """Give the resident bytes of a process and all that it has started; 0 once it is gone."""
+    """Return the resident bytes of a process and all that it has started; 0 once it is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text().split("VmRSS:")
     except OSError:
@@ -15,7 +15,7 @@ def resident(pid: int) -> int:
 
 
 def is_java_again(pid: int, child: int) -> bool:
-    """Tell whether a process started by Java is still Java: its memory is its parent's until then.
+    """Return whether a process that Java started is still Java: its memory is its parent's then.
 
     Java starts others by vfork: Hadoop has it run chmod, say.
     """
@@ -27,7 +27,7 @@ def is_java_again(pid: int, child: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """Give the ids of the processes that a process has started, by whichever of its threads."""
+    """Return the ids of the processes that a process has started, by whichever of its threads."""
     found: list[int] = []
     with suppress(OSError):  # It has ended.
         for thread in Path(f"/proc/{pid}/task").iterdir():

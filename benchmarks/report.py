@@ -11,7 +11,7 @@ Figures = Mapping[str, Any]
 
 
 def report(measures: Figures) -> str:
-    """Give the page: a section for each measure that has been taken."""
+    """Return the page: a section for each measure that has been taken."""
     text = """# Benchmark results
 
 Made by `make bench`, which also writes the raw numbers to RESULTS.json. Compare within a section:
@@ -27,7 +27,7 @@ its figures were taken in one run, by turns, for the speed of a machine drifts.
 
 
 def speed(figures: Mapping[str, Sequence[float]]) -> list[str]:
-    """Give the section on the ingest's speed."""
+    """Return the section on the ingest's speed."""
     pairs = zip(figures["plain"], figures["ingest"], strict=True)
     ratios = [plain / ingest for plain, ingest in pairs]
     ours, theirs = (median(figures[name]) for name in ("ingest", "plain"))
@@ -43,7 +43,7 @@ def speed(figures: Mapping[str, Sequence[float]]) -> list[str]:
 
 
 def memory(figures: Mapping[str, float]) -> list[str]:
-    """Give the section on the ingest's memory."""
+    """Return the section on the ingest's memory."""
     return table(
         ("what", "figure"),
         (f"{MANY_READINGS:,} readings, start included", f"{figures['seconds']:.0f} s"),
@@ -52,7 +52,7 @@ def memory(figures: Mapping[str, float]) -> list[str]:
 
 
 def no_news(figures: Sequence[float]) -> list[str]:
-    """Give the section on an ingest that finds nothing new."""
+    """Return the section on an ingest that finds nothing new."""
     seconds = f"{median(figures):.1f} s"
     return table(
         ("what", "figure"), (f"nothing new among {FILES:,} files, beyond Spark's start", seconds)
@@ -69,7 +69,7 @@ WHO = {
 
 
 def load(figures: Figures) -> list[str]:
-    """Give the section on loads: the seconds of each side, and what ours are made of."""
+    """Return the section on loads: the seconds of each side, and what ours are made of."""
     head = ("readings", "who", "cold", "warm", "ours to theirs, turn by turn", "peak memory")
     rows, parts = [], []
     for readings, sides in figures.items():
@@ -92,8 +92,6 @@ def load(figures: Figures) -> list[str]:
     return [
         *table(head, *rows),
         "",
-        "![Seconds by readings and side](load.svg)",
-        "",
         "Of the last turn of this project, in seconds; models and tests run four at a time:",
         "",
         *table(("readings", "ingest", "build", "costliest models", "tests' share"), *parts),
@@ -101,7 +99,7 @@ def load(figures: Figures) -> list[str]:
 
 
 def parts_of_load(readings: str, turn: Figures) -> list[Sequence[str]]:
-    """Give the row that says what a load's time was spent on."""
+    """Return the row that says what a load's time was spent on."""
     nodes = turn["nodes"]
     models = {name.split(".")[-1]: s for name, s in nodes.items() if name.startswith("model.")}
     costliest = sorted(models, key=lambda name: -models[name])[:4]
@@ -117,7 +115,7 @@ def parts_of_load(readings: str, turn: Figures) -> list[Sequence[str]]:
 
 
 def no_news_build(figures: Mapping[str, Sequence[float]]) -> list[str]:
-    """Give the section on builds that find nothing new."""
+    """Return the section on builds that find nothing new."""
     return table(
         ("what", "figure"),
         ("in a warm process", f"{median(figures['warm']):.1f} s"),
@@ -126,7 +124,7 @@ def no_news_build(figures: Mapping[str, Sequence[float]]) -> list[str]:
 
 
 def freshness(figures: Sequence[float]) -> list[str]:
-    """Give the section on continuous operation."""
+    """Return the section on continuous operation."""
     p50, p95 = (quantiles(figures, n=100)[percent - 1] for percent in (50, 95))
     return table(
         ("what", "figure"),
@@ -137,7 +135,7 @@ def freshness(figures: Sequence[float]) -> list[str]:
 
 
 def increments(figures: Figures) -> list[str]:
-    """Give the section on builds of news: by history, and what grows most with it."""
+    """Return the section on builds of news: by history, and what grows most with it."""
     histories = [int(days) for days in figures]
     least, most = str(min(histories)), str(max(histories))
     kinds = [kind for kind in figures[least] if kind != "load"]
@@ -168,7 +166,7 @@ def increments(figures: Figures) -> list[str]:
         "reads most more",
         "tests' share",
     )
-    return [*table(head, *rows), "", "![Seconds by news and history](increments.svg)"]
+    return table(head, *rows)
 
 
 def total(nodes: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -180,7 +178,7 @@ def total(nodes: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 def grows_most(
     least: Mapping[str, Mapping[str, float]], most: Mapping[str, Mapping[str, float]]
 ) -> str:
-    """Give the node that reads most more than on the short history, and how much."""
+    """Return the node that reads most more than on the short history, and how much."""
     more = {
         node: cost["bytes_read"] - least.get(node, {}).get("bytes_read", 0.0)
         for node, cost in most.items()
@@ -190,13 +188,13 @@ def grows_most(
 
 
 def share_of_tests(nodes: Mapping[str, Mapping[str, float]]) -> str:
-    """Give the share of a build's seconds, node after node, that its tests take."""
+    """Return the share of a build's seconds, node after node, that its tests take."""
     tests = sum(cost["seconds"] for node, cost in nodes.items() if node.startswith("test."))
     return f"{tests / sum(cost['seconds'] for cost in nodes.values()):.0%}"
 
 
 def table(*rows: Sequence[str]) -> list[str]:
-    """Give rows as a table; the first one is its head."""
+    """Return rows as a table; the first one is its head."""
     head, *body = rows
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)]
 

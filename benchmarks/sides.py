@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, cast
 from benchmarks.gold_figures import gold_figures
 from benchmarks.process_memory import resident
 from benchmarks.timing import timed
+from fitness.settings import PROJECT
 from python_ingest.errors import FitnessError
-from python_ingest.settings import PROJECT, Settings
+from python_ingest.settings import Settings
 
 if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
@@ -67,7 +68,7 @@ class Side:
 
 @contextmanager
 def side(name: str, landing: Path, folder: Path) -> Iterator[Side]:
-    """Give a side, and end its process."""
+    """Return a side, and end its process."""
     process = Side(name, landing, folder)
     try:
         yield process
@@ -76,15 +77,17 @@ def side(name: str, landing: Path, folder: Path) -> Iterator[Side]:
 
 
 def own(landing: Path, folder: Path) -> Callable[[], Answer]:
-    """Give the project itself: ingest, and an everyday build with all its tests."""
-    from python_ingest.build import build
-    from python_ingest.dbt_arguments import EVERYDAY
+    """Return the project itself: ingest, and an everyday build with all its tests."""
+    from fitness.build import build
+    from fitness.dbt_arguments import EVERYDAY
 
-    return ingested(landing, folder, lambda settings, note: build(settings, EVERYDAY, listen=note))
+    return ingested(
+        landing, folder, lambda settings, note: build(settings, EVERYDAY, on_event=note)
+    )
 
 
 def stock(landing: Path, folder: Path) -> Callable[[], Answer]:
-    """Give the project's ingest and models with dbt-spark's own merge; see stock_build.py."""
+    """Return the project's ingest and models with dbt-spark's own merge; see stock_build.py."""
     from benchmarks.stock_build import stock_build
 
     return ingested(landing, folder, lambda settings, _: stock_build(settings))
@@ -93,10 +96,10 @@ def stock(landing: Path, folder: Path) -> Callable[[], Answer]:
 def ingested(
     landing: Path, folder: Path, build: Callable[[Settings, Listener], object]
 ) -> Callable[[], Answer]:
-    """Give the project's ingest into an empty lakehouse, and then a build."""
+    """Return the project's ingest into an empty lakehouse, and then a build."""
     from benchmarks.lakehouse import empty_lakehouse
-    from python_ingest.ingest import ingest
-    from python_ingest.spark import start_spark
+    from fitness.landing import ingest
+    from fitness.spark import start_spark
 
     settings = Settings(landing, folder, "local")
     spark = start_spark(settings)
@@ -120,9 +123,9 @@ def ingested(
 
 
 def plain(kind: str, landing: Path, folder: Path) -> Callable[[], Answer]:
-    """Give a batch job of plain Spark that writes tables of a kind; see plain_spark.py."""
+    """Return a batch job of plain Spark that writes tables of a kind; see plain_spark.py."""
     from benchmarks.plain_spark import compile_models, plain_spark_job
-    from python_ingest.spark import start_spark
+    from fitness.spark import start_spark
 
     settings = Settings(landing, folder, "local")
     compile_models(settings)
@@ -136,7 +139,7 @@ def plain(kind: str, landing: Path, folder: Path) -> Callable[[], Answer]:
 
 
 def duckdb(landing: Path, folder: Path) -> Callable[[], Answer]:
-    """Give a batch job of DuckDB; see duckdb_job.py."""
+    """Return a batch job of DuckDB; see duckdb_job.py."""
     from benchmarks.duckdb_job import duckdb_job, duckdb_rows
 
     database = folder / "lakehouse.duckdb"

@@ -4,9 +4,10 @@ The dbt project in stock_merge/ has the same models, seeds and generic tests; it
 it gets wrong: late rows are lost, and nothing is ever deleted.
 """
 
-from python_ingest.build import build
-from python_ingest.dbt_arguments import EVERYDAY
-from python_ingest.settings import PROJECT, Settings
+from fitness.build import build
+from fitness.dbt_arguments import EVERYDAY
+from fitness.settings import PROJECT
+from python_ingest.settings import Settings
 
 STOCK_MERGE = PROJECT / "benchmarks" / "stock_merge"
 

@@ -6,14 +6,14 @@ from statistics import median
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Give the seconds that a piece of work takes."""
+    """Return the seconds that a piece of work takes."""
     began = time.monotonic()
     work()
     return time.monotonic() - began
 
 
 def pace() -> float:
-    """Give the seconds of ten million additions in Python: by them machines and days compare."""
+    """Return the seconds of ten million additions in Python: by them machines and days compare."""
 
     def add() -> None:
         total = 0

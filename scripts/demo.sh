@@ -3,7 +3,7 @@
 set -euo pipefail
 export FITNESS_LANDING=$PWD/data/demo/landing FITNESS_LAKEHOUSE=$PWD/data/demo/lakehouse
 
-mapfile -t rides < <(python -m python_ingest.rides)
+mapfile -t rides < <(python -m fitness.samples.rides)
 fitness import "${rides[@]}"
 fitness produce --users 10 --days 3 --seed 1 --files 3
 fitness run

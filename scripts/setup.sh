@@ -34,4 +34,4 @@ fi
 
 # Compiled here once: each process would compile dbt and Spark anew where Python may not keep what it compiles.
 "$uv" sync --quiet --frozen --compile-bytecode
-"$uv" run --quiet --frozen python -m python_ingest.class_archive
+"$uv" run --quiet --frozen python -m fitness.cold_start

@@ -159,10 +159,24 @@
 {% endmacro %}
 
 
-{# What a model's rows, or a test's, depend on beside its inputs: its code, arguments and vars. #}
+{# What a model's rows, or a test's, depend on beside its inputs: its code, arguments, vars, and what its sources declare. #}
 {% macro fingerprint() %}
-    {% set code = model.raw_code ~ tojson(model.test_metadata or {}, sort_keys=true) ~ config.get('where', '') %}
+    {% set code = model.raw_code ~ tojson(model.test_metadata or {}, sort_keys=true) ~ config.get('where', '') ~ declarations() %}
     {% do return(local_md5(code ~ tojson(vars_in(code), sort_keys=true))) %}
+{% endmacro %}
+
+
+{# What the sources that a node reads declare of their lines, under `meta`, as JSON; nothing if none does. #}
+{% macro declarations() %}
+    {% set found = {} %}
+    {% set names = [] %}
+    {% for s in model.sources + other_sources() %}{% do names.append(s | join('.')) %}{% endfor %}
+    {% for table in graph.get('sources', {}).values() if table.source_name ~ '.' ~ table.name in names and table.meta %}
+        {% set columns = [] %}
+        {% for column in table.columns.values() %}{% do columns.append([column.name, column.data_type, column.meta]) %}{% endfor %}
+        {% do found.update({table.name: [table.meta, columns]}) %}
+    {% endfor %}
+    {% do return(tojson(found, sort_keys=true) if found else '') %}
 {% endmacro %}
 
 

@@ -53,11 +53,21 @@
             {% do inputs.update({input_name(relation): relation}) %}
         {% endif %}
     {% endfor %}
-    {% for s in model.sources %}
+    {% for s in model.sources + other_sources() %}
         {% set relation = source(s[0], s[1]) %}
         {% do inputs.update({input_name(relation): relation}) %}
     {% endfor %}
     {% do return(inputs) %}
+{% endmacro %}
+
+
+{# The tables of the source that the setting `all_sources_of` names: a model that loops over them cannot list them. #}
+{% macro other_sources() %}
+    {% set found = [] %}
+    {% for table in graph.get('sources', {}).values() if table.source_name == model_setting('all_sources_of') %}
+        {% do found.append([table.source_name, table.name]) %}
+    {% endfor %}
+    {% do return(found) %}
 {% endmacro %}
 
 

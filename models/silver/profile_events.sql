@@ -16,4 +16,4 @@ select
     address.zip,
     _raw
 from {{ source('bronze', 'user_info_bz') }}
-where ({{ refusal('user_info_bz') }}) is null
+where {{ is_usable('user_info_bz') }}

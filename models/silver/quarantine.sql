@@ -1,125 +1,46 @@
 -- Every refused line, with the reason. Grain: one row per row_id.
 --
--- Reasons unknown_device, unknown_user and unknown_mac are pending: when the dimension row arrives,
--- the line is deleted here, and the event table takes it from this table's change feed.
+-- The rules are those of the contracts, models/bronze/<feed>.yml. The reasons unknown_<...> are pending: when the
+-- dimension row arrives, the line is deleted here, and the event table takes it from this table's change feed.
 {{ config(
     unique_key=['row_id'],
     meta={
+        'all_sources_of': 'bronze',
         'dimensions': {'device_assignments': 'device_id', 'mac_assignments': 'mac_address', 'users': 'user_id'},
     },
 ) }}
 
-{%- set pending = {
-    'unknown_device': (ref('device_assignments'), 'device_id'),
-    'unknown_mac': (ref('mac_assignments'), 'mac_address'),
-    'unknown_user': (ref('users'), 'user_id'),
-} %}
-{%- set held = [] %}
-{%- for reason, (dimension, key) in pending.items() %}
-    {%- do held.append((dimension,
+{%- do check_contracts() %}
+{#- While dbt parses there are no contracts: let it know what the model depends on. #}
+{%- do dimensions() %}
+{%- set pending = {} %}
+{%- set held, released = [], [] %}
+{%- for contract in contracts().values() if waits_for(contract) %}
+    {%- do pending.update({waits_for(contract).reason: waits_for(contract)}) %}
+{%- endfor %}
+{%- for reason, waits in pending.items() %}
+    {%- do released.append('(' ~ waits_no_more(waits) ~ ')') %}
+    {%- do held.append((waits.dimension,
         "select row_id from " ~ as_it_was(this) ~ " where reason = '" ~ reason ~ "' and _waits_for in ("
-        ~ "select cast(" ~ key ~ " as string) from " ~ changes(dimension) ~ ")")) %}
+        ~ "select cast(" ~ waits.key ~ " as string) from " ~ changes(waits.dimension) ~ ")")) %}
 {%- endfor %}
 {%- set touched = touched_slices(['row_id'], held) %}
 
 with
 
-devices as (
-    select distinct
-        device_id,
-        true as is_known
-    from {{ ref('device_assignments') }}
+{% for feed in contracts() -%}
+{{ feed }} as (
+    {{ lines_with_reason(feed) }}
 ),
 
-macs as (
-    select distinct
-        mac_address,
-        true as is_known
-    from {{ ref('mac_assignments') }}
-),
-
-users as (
-    select distinct
-        user_id,
-        true as is_known
-    from {{ ref('users') }}
-),
-
-registrations as (
-    select
-        'registered_users_bz' as feed,
-        {{ refusal('registered_users_bz') }} as reason,
-        cast(null as string) as waits_for,
-        _fields as fields,
-        cast(null as string) as record,
-        _raw,
-        _source_file,
-        _ingested_at
-    from {{ changes(source('bronze', 'registered_users_bz')) }}
-),
-
-profiles as (
-    select
-        'user_info_bz' as feed,
-        {{ refusal('user_info_bz') }} as reason,
-        cast(null as string) as waits_for,
-        cast(null as string) as fields,
-        cast(null as string) as record,
-        _raw,
-        _source_file,
-        _ingested_at
-    from {{ changes(source('bronze', 'user_info_bz')) }}
-),
-
-logins as (
-    select
-        'gym_logins_bz' as feed,
-        coalesce({{ refusal('gym_logins_bz') }}, if(macs.is_known is null, 'unknown_mac', null)) as reason,
-        mac_address as waits_for,
-        _fields as fields,
-        to_json(struct(mac_address, gym, login, logout)) as record,
-        _raw,
-        _source_file,
-        _ingested_at
-    from {{ changes(source('bronze', 'gym_logins_bz')) }}
-    left join macs using (mac_address)
-),
-
-workouts as (
-    select
-        'workouts_bz' as feed,
-        coalesce({{ refusal('workouts_bz') }}, if(users.is_known is null, 'unknown_user', null)) as reason,
-        cast(user_id as string) as waits_for,
-        cast(null as string) as fields,
-        to_json(struct(user_id, workout_id, session_id, event_timestamp, action)) as record,
-        _raw,
-        _source_file,
-        _ingested_at
-    from {{ changes(source('bronze', 'workouts_bz')) }}
-    left join users using (user_id)
-),
-
-readings as (
-    select
-        'heart_rate_bz' as feed,
-        coalesce({{ refusal('heart_rate_bz') }}, if(devices.is_known is null, 'unknown_device', null)) as reason,
-        cast(device_id as string) as waits_for,
-        cast(null as string) as fields,
-        to_json(struct(device_id, time, heartrate, timestamp, offset)) as record,
-        _raw,
-        _source_file,
-        _ingested_at
-    from {{ changes(source('bronze', 'heart_rate_bz')) }}
-    left join devices using (device_id)
-),
-
-unrouted as (
+{% endfor -%}
+unrouted_bz as (
     select
         'unrouted_bz' as feed,
         'malformed' as reason,
         cast(null as string) as waits_for,
-        cast(null as string) as fields,
         cast(null as string) as record,
+        cast(null as string) as fields,
         _raw,
         _source_file,
         _ingested_at
@@ -127,17 +48,11 @@ unrouted as (
 ),
 
 arrived as (
-    select * from registrations
+    {%- for feed in contracts() %}
+    select * from {{ feed }}
     union all
-    select * from profiles
-    union all
-    select * from logins
-    union all
-    select * from workouts
-    union all
-    select * from readings
-    union all
-    select * from unrouted
+    {%- endfor %}
+    select * from unrouted_bz
 ),
 
 refused as (
@@ -165,14 +80,7 @@ refused as (
         _source_file,
         _first_seen_at
     from {{ as_it_was(this) }}
-    where {{ in_slices(touched) }} and not (
-        {%- for reason, (dimension, key) in pending.items() %}
-        {{ 'or ' if not loop.first }}(
-            reason = '{{ reason }}'
-            and _waits_for in (select cast({{ key }} as string) from {{ dimension }})
-        )
-        {%- endfor %}
-    )
+    where {{ in_slices(touched) }} and not ({{ released | join(' or ') }})
     {%- endif %}
 ),
 

@@ -7,4 +7,4 @@ select
     mac_address,
     {{ instant('registration_timestamp') }} as registered_at
 from {{ source('bronze', 'registered_users_bz') }}
-where ({{ refusal('registered_users_bz') }}) is null
+where {{ is_usable('registered_users_bz') }}

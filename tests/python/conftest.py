@@ -9,14 +9,14 @@ from functools import cache
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from python_ingest.settings import PROJECT
+from fitness.settings import PROJECT
 
 SCENARIOS = "scenarios"
 LONG = ("test_worlds", SCENARIOS, "test_memory", "test_recovery", "test_conservation")
 
 
 def pytest_configure() -> None:
-    """Give dbt folders of this process's own."""
+    """Return dbt folders of this process's own."""
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ["DBT_TARGET_PATH"] = str(PROJECT / "target" / worker)
         os.environ["DBT_LOG_PATH"] = str(PROJECT / "logs" / worker)

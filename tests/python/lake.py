@@ -16,19 +16,20 @@ from random import Random
 from pyspark.sql import SparkSession
 
 from benchmarks.lakehouse import empty_lakehouse, forget_logs
-from python_ingest.build import build, results_of
-from python_ingest.dbt_arguments import EVERYDAY
-from python_ingest.ingest import ingest
-from python_ingest.produce import World as Gym
-from python_ingest.produce import produce
+from fitness.build import build, results_of
+from fitness.dbt_arguments import EVERYDAY
+from fitness.landing import ingest
+from fitness.samples.produce import World as Gym
+from fitness.samples.produce import produce
+from fitness.settings import export
+from fitness.spark import start_spark
 from python_ingest.settings import Settings
-from python_ingest.spark import start_spark
-from python_ingest.tables import TABLES
+from python_ingest.tables import table_names
 from tests.python.reference import KEYS, tables
 from tests.python.worlds import compare
 
 Tables = Mapping[str, list[dict[str, object]]]
-FITNESS = (sys.executable, "-m", "python_ingest")  # the command line, as a process of its own
+FITNESS = (sys.executable, "-m", "fitness")  # the command line, as a process of its own
 MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test", "snapshot")
 
 
@@ -93,9 +94,9 @@ class Lake:
         return ingest(self.spark, self.settings)
 
     def build(self, *arguments: str) -> list[str]:
-        """Build the models, without tests; give what they have to say."""
+        """Build the models, without tests; return what they have to say."""
         said: list[str] = []
-        build(self.settings, [*MODELS_ONLY, *arguments], say=said.append)
+        build(self.settings, [*MODELS_ONLY, *arguments], on_log=said.append)
         return said
 
     def build_and_test(self, *arguments: str) -> None:
@@ -106,7 +107,7 @@ class Lake:
         """Run the unit tests of some models, a selection of dbt's; their tables must be there."""
         from dbt.cli.main import dbtRunner
 
-        self.settings.export()
+        export(self.settings)
         # `dbt build` runs them with their models only.
         command = ["test", "--resource-type", "unit_test", "--select", models]
         result = dbtRunner().invoke(["--quiet", *command])
@@ -115,7 +116,7 @@ class Lake:
         assert not {r.node.name: r.message for r in tests if r.status != "pass"}
 
     def rows(self, table: str) -> list[dict[str, object]]:
-        """Give the rows of `layer.table`, instants aware and in UTC."""
+        """Return the rows of `layer.table`, instants aware and in UTC."""
         path = self.settings.lakehouse.joinpath(*table.split("."))
         return [
             {name: in_utc(value) for name, value in row.asDict(recursive=True).items()}
@@ -123,12 +124,12 @@ class Lake:
         ]
 
     def version(self, table: str) -> int:
-        """Give the newest Delta version of `layer.table`."""
+        """Return the newest Delta version of `layer.table`."""
         log = self.settings.lakehouse.joinpath(*table.split(".")) / "_delta_log"
         return max(int(path.stem) for path in log.glob("*[0-9].json"))
 
     def contents(self) -> dict[str, list[dict[str, object]]]:
-        """Give the rows of every silver and gold table of the contract."""
+        """Return the rows of every silver and gold table of the contract."""
         return {table: self.rows(f"{layer_of(table)}.{table}") for table in KEYS}
 
     def differences(self) -> list[str]:
@@ -148,7 +149,9 @@ def copy_tree(source: Path, target: Path) -> None:
 
 def bronze_lines(lake: Lake) -> Counter[str]:
     """Count the lines in all bronze tables."""
-    return Counter(str(row["_raw"]) for table in TABLES for row in lake.rows(f"bronze.{table}"))
+    return Counter(
+        str(row["_raw"]) for table in table_names() for row in lake.rows(f"bronze.{table}")
+    )
 
 
 def landed_lines(landing: Path) -> Counter[str]:
@@ -180,7 +183,7 @@ def move_some(chance: Random, files: list[Path], landing: Path, staged: Path) ->
 
 
 def all_landed(lake: Lake) -> bool:
-    """Tell whether bronze, as it is on disk, has exactly the lines of all landed files."""
+    """Return whether bronze, as it is on disk, has exactly the lines of all landed files."""
     lake.forget_logs()
     return bronze_lines(lake) == landed_lines(lake.settings.landing)
 
@@ -229,19 +232,19 @@ def ends_with_right_tables(process: "subprocess.Popen[bytes]", log: Path, lake: 
 
 
 def free_port() -> int:
-    """Give a port of loopback that nothing listens on."""
+    """Return a port of loopback that nothing listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 def layer_of(table: str) -> str:
-    """Give the schema of a silver or gold table."""
+    """Return the schema of a silver or gold table."""
     return "gold" if table in ("workout_bpm_summary", "gym_summary") else "silver"
 
 
 def differences(expected: Tables, actual: Tables) -> list[str]:
-    """Compare tables by name, their lineage columns aside; give the differences as lines."""
+    """Compare tables by name, their lineage columns aside; return the differences as lines."""
     return [
         f"{table}: {line}"
         for table, rows in expected.items()
@@ -255,5 +258,5 @@ def without_lineage(rows: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def in_utc(value: object) -> object:
-    """Give an instant as Spark's collect() hands it out, naive and local, aware and in UTC."""
+    """Return an instant as Spark's collect() hands it out, naive and local, aware and in UTC."""
     return value.astimezone(UTC) if isinstance(value, datetime) else value

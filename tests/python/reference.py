@@ -88,7 +88,7 @@ class Line:
 
 
 def files_lines(folder: Path) -> Iterator[list[str]]:
-    """Give each file's lines that are not blank, without line ends and byte order mark."""
+    """Return each file's lines that are not blank, without line ends and byte order mark."""
     for path in sorted(folder.iterdir() if folder.is_dir() else []):
         if not path.name.startswith((".", "_")):
             text = path.read_text(encoding="utf-8-sig", errors="replace")  # CRLF becomes LF
@@ -96,7 +96,7 @@ def files_lines(folder: Path) -> Iterator[list[str]]:
 
 
 def csv_values(line: str) -> list[str]:
-    """Give a line's values; none if its quotes do not match."""
+    """Return a line's values; none if its quotes do not match."""
     try:
         return next(csv.reader([line], strict=True))
     except csv.Error:
@@ -159,7 +159,7 @@ def decimal_of(number: str) -> Decimal:
 
 
 def integer(fields: Row, name: str) -> int:
-    """Give a 64-bit integer; a JSON 1.0 or "1" is none."""
+    """Return a 64-bit integer; a JSON 1.0 or "1" is none."""
     value = fields.get(name)
     if isinstance(value, Number) and INTEGER_TEXT.fullmatch(value.strip()):
         number = decimal_of(value)
@@ -176,7 +176,7 @@ def number(fields: Row, name: str) -> Decimal:
 
 
 def mac(fields: Row) -> str:
-    """Give the mac address; any text that is not blank, also one like a number."""
+    """Return the mac address; any text that is not blank, also one like a number."""
     value = str(fields.get("mac_address", ""))
     if value.strip():
         return value
@@ -184,7 +184,7 @@ def mac(fields: Row) -> str:
 
 
 def instant(seconds: Decimal) -> datetime:
-    """Give the UTC instant of epoch seconds, to the microsecond."""
+    """Return the UTC instant of epoch seconds, to the microsecond."""
     require(0 <= seconds < YEAR_10000)
     micros = int(seconds.scaleb(6).to_integral_value(ROUND_HALF_EVEN))
     require(micros < YEAR_10000 * 10**6)
@@ -224,7 +224,7 @@ def date_of_birth(text: object) -> date | None:
 
 
 def profile_event(line: Line, fields: Row) -> Row:
-    """Give what a user's profile becomes (None when deleted), when, and its rank then."""
+    """Return what a user's profile becomes (None when deleted), when, and its rank then."""
     user_id, seconds = integer(fields, "user_id"), number(fields, "timestamp")
     kinds, kind = ("new", "update", "delete"), fields.get("update_type")
     require(kind in kinds and user_id >= 0)
@@ -279,7 +279,7 @@ def one_by_key(table: str, rows: Iterable[Row], choose: Callable[[Rows], Row]) -
 
 
 def ownerships(registrations: Rows, of: str, *ties: str) -> dict[object, Rows]:
-    """Give each device's or mac's ownerships in order; only another user ends one."""
+    """Return each device's or mac's ownerships in order; only another user ends one."""
     owned: dict[object, Rows] = {}
     for (thing,), group in grouped(registrations, of).items():
         began: Rows = []
@@ -296,7 +296,7 @@ def ownerships(registrations: Rows, of: str, *ties: str) -> dict[object, Rows]:
 
 
 def owner(owned: Rows, time: datetime) -> int:
-    """Give the user at `time`: the ownerships leave no gap, so the last begun by then is it."""
+    """Return the user at `time`: the ownerships leave no gap, so the last begun by then is it."""
     user_id: int = [row["user_id"] for row in owned if row["valid_from"] <= time][-1]
     return user_id
 
@@ -356,12 +356,12 @@ def bpm_summary(workout: Row, profile: Row, readings: Rows) -> Row:
 
 
 def minutes(length: timedelta) -> float:
-    """Give minutes to 2 decimals, half up, by whole numbers: a hundredth is 600,000 us."""
+    """Return minutes to 2 decimals, half up, by whole numbers: a hundredth is 600,000 us."""
     return (length // timedelta(microseconds=1) + 300_000) // 600_000 / 100
 
 
 def gym_rows(visited: Row, workouts: Rows, zone: ZoneInfo) -> Rows:
-    """Give a closed visit's rows from all completed workouts of its user."""
+    """Return a closed visit's rows from all completed workouts of its user."""
     login, logout = visited["login"], visited["logout"]
     row = {
         **visited,
@@ -392,7 +392,7 @@ class Intake:
         parse: Callable[[Line, Row], Row],
         known: tuple[str, Collection[object], str] | None = None,
     ) -> Rows:
-        """Give the rows of the lines not refused; `known` is (column, its known values, reason)."""
+        """Return the rows of the lines not refused; `known` is (column, known values, reason)."""
         rows = []
         for line in lines:
             try:
@@ -417,7 +417,7 @@ def tables(
     gym_time_zones: Mapping[int, str] = GYM_TIME_ZONES,
     default_time_zone: str = "UTC",
 ) -> dict[str, list[dict[str, object]]]:
-    """Give every silver and gold table of the records in `landing`, with the columns of SCHEMA.
+    """Return every silver and gold table of the records in `landing`, with the columns of SCHEMA.
 
     Instants are aware and in UTC; quarantine has a row for each distinct feed, fields by name and
     raw line. Raises OSError when the folder cannot be read.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from python_ingest.build import results_of
+from fitness.build import results_of
 from tests.python.lake import Lake
 from tests.python.small_project import NODES, ROOT_PROJECT, ProjectFolder, outcome_of
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from python_ingest.server import LOOPBACK
+from fitness.server import LOOPBACK
+from fitness.settings import export
 from tests.python.lake import FITNESS, Lake, wait_until
 
 
@@ -23,7 +24,7 @@ class Server:
 @contextmanager
 def serve(lake: Lake, port: int) -> Iterator[Server]:
     """Serve a lakehouse by the command line, as a service would."""
-    lake.settings.export()
+    export(lake.settings)
     environment = os.environ | {"FITNESS_SERVER_PORT": str(port)}
     command = [*FITNESS, "server"]
     with subprocess.Popen(  # noqa: S603 - our own command line

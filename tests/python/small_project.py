@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from python_ingest.build import results_of
-from python_ingest.settings import PROJECT
+from fitness.build import results_of
+from fitness.settings import PROJECT, export
 from tests.python.lake import Lake
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ class ProjectFolder:
         """Run a dbt command, whatever comes of it."""
         from dbt.cli.main import dbtRunner
 
-        from python_ingest.dbt_overhead import without_overhead
+        from fitness.dbt_overhead import without_overhead
 
-        self.lake.settings.export()
+        export(self.lake.settings)
         folders = ["--project-dir", str(self.folder), "--profiles-dir", str(PROJECT)]
         folders += ["--target-path", str(self.folder / "target")]
         with without_overhead():

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from python_ingest import build_log, ingest_log
-from python_ingest.build_log import BuildFigures
-from python_ingest.ingest_log import BatchFigures
+from fitness import build_log, ingest_log
+from fitness.build_log import BuildFigures
 from python_ingest.settings import Settings
+from python_ingest.stream import BatchFigures
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ def land_batch(settings: Settings, minute: int, rows: int) -> None:
         newest_event_at=None,
         lag_seconds=None,
         new_fields=[],
-        left_out={},
+        skipped_files={},
     )
     ingest_log.add(settings.lakehouse, figures)
 

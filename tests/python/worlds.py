@@ -162,7 +162,7 @@ class World:
 
 
 def decimal_text(seconds: float, form: int = 0) -> str:
-    """Give START + `seconds` as a number text, exact to the microsecond, in one of three forms."""
+    """Return START + `seconds` as a number text to the microsecond, in one of three forms."""
     micros = START * 10**6 + round(seconds * 10**6)
     whole, part = divmod(micros, 10**6)
     if form == 2:
@@ -431,7 +431,7 @@ def compare(
     actual_rows: Iterable[Mapping[str, object]],
     key: Sequence[str],
 ) -> list[str]:
-    """Give the differences as lines; none if every expected row is there, and no other.
+    """Return the differences as lines; none if every expected row is there, and no other.
 
     Columns that only the actual rows have are left alone. Several rows may share a key.
     """

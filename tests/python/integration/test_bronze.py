@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from python_ingest.ingest import ingest
-from python_ingest.ingest_log import BatchFigures
-from python_ingest.packs import packs_of_lines, rows_of
-from python_ingest.tables import JSON_COLUMNS, TABLES
+from fitness.ingest_log import LoggedBatch
+from fitness.landing import ingest
+from fitness.settings import export
+from python_ingest.feeds import MULTIPLEX, UNROUTED, feeds_by_folder
+from python_ingest.parse.frames import parse_lines
+from python_ingest.stream import rows_of
+from python_ingest.tables import table_names
 from tests.python.lake import Lake, land
 
 READING = '{"device_id":11,"time":1.5,"heartrate":60}'
@@ -82,11 +85,12 @@ def rows(warm_lake: Lake) -> dict[str, dict[str, Any]]:
         [(line, "file", now) for line in LINES],
         "_raw string, _source_file string, _source_modified_at timestamp",
     )
-    packs = packs_of_lines(lines)
+    feeds = feeds_by_folder()[MULTIPLEX]
+    parsed = parse_lines(lines, feeds)
     return {
         row["_raw"]: {"feed": table} | row.asDict(recursive=True)
-        for table in JSON_COLUMNS
-        for row in rows_of(packs, table).collect()
+        for table in [*(feed.table for feed in feeds), UNROUTED]
+        for row in rows_of(parsed, table).collect()
     }
 
 
@@ -133,10 +137,10 @@ def test_no_task_of_a_batch_is_interrupted(lake: Lake) -> None:
     write(lake.settings.landing / "kafka_multiplex_bz" / "one.json", f"{READING}\n")
     context, seen = lake.spark.sparkContext, []
 
-    def tell(_: BatchFigures) -> None:
+    def on_batch(_: LoggedBatch) -> None:
         seen.append(context.getLocalProperty("spark.job.interruptOnCancel"))
 
-    ingest(lake.spark, lake.settings, tell)
+    ingest(lake.spark, lake.settings, on_batch)
     assert seen == ["false"]
 
 
@@ -152,15 +156,15 @@ def write(path: Path, text: str) -> None:
 def test_dbt_tells_which_feed_has_landed_too_long_ago(lake: Lake) -> None:
     land(lake, 1)
     lake.ingest()
-    assert freshness(lake) == dict.fromkeys(set(TABLES) - {"unrouted_bz"}, "pass")
+    assert freshness(lake) == dict.fromkeys(set(table_names()) - {"unrouted_bz"}, "pass")
     lake.spark.sql("update bronze.gym_logins_bz set _ingested_at = now() - interval 2 days")
     assert freshness(lake)["gym_logins_bz"] == "error"
 
 
 def freshness(lake: Lake) -> dict[str, str]:
-    """Give what `dbt source freshness` says of each source."""
+    """Return what `dbt source freshness` says of each source."""
     from dbt.cli.main import dbtRunner
 
-    lake.settings.export()
+    export(lake.settings)
     found: Any = dbtRunner().invoke(["--quiet", "source", "freshness"]).result
-    return {r.node.name: str(r.status) for r in found.results if r.node.name in TABLES}
+    return {r.node.name: str(r.status) for r in found.results if r.node.name in table_names()}

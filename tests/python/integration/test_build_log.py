@@ -2,14 +2,14 @@
 
 import pytest
 
-from python_ingest import build_log
-from python_ingest.build_log import BuildFigures
-from python_ingest.errors import BuildError
+from fitness import build_log
+from fitness.build_log import BuildFigures
+from fitness.errors import BuildError
 from tests.python.lake import Lake, land
 
 
 def newest(lake: Lake) -> BuildFigures:
-    """Give the newest entry."""
+    """Return the newest entry."""
     return build_log.newest(lake.settings.lakehouse, 1)[0]
 
 

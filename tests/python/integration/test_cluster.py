@@ -9,8 +9,9 @@ from pathlib import Path
 import pyspark
 import pytest
 
-from python_ingest.build import LOG
-from python_ingest.lock import holder
+from fitness.build import LOG
+from fitness.lock import holder
+from fitness.settings import export
 from tests.python.lake import FITNESS, Lake, free_port, land, wait_until
 
 pytestmark = pytest.mark.slow
@@ -72,7 +73,7 @@ def test_a_build_finishes_though_a_worker_is_killed(
     warm_lake: Lake, tmp_path: Path, workers: list["subprocess.Popen[bytes]"]
 ) -> None:
     lake = Lake(tmp_path / "shared")
-    lake.settings.export()
+    export(lake.settings)
     land(lake, 1)
     first = run()
     said, _ = first.communicate(timeout=600)
@@ -92,7 +93,7 @@ def test_a_build_finishes_though_a_worker_is_killed(
 
 
 def tail(file: Path, start: int) -> str:
-    """Give what has been added to a file that had a size; it may have been begun anew."""
+    """Return what has been added to a file that had a size; it may have been begun anew."""
     with file.open("rb") as log:
         log.seek(start if file.stat().st_size >= start else 0)
         return log.read().decode(errors="replace")

@@ -14,10 +14,12 @@ from typing import Any, cast
 import pytest
 
 from benchmarks.process_memory import children
-from python_ingest import batches
+from fitness.landing import ingest_continuously
+from fitness.settings import export
+from python_ingest import stream
 from python_ingest.errors import IngestError
-from python_ingest.ingest import catch_up, ingest_continuously
-from python_ingest.positions import Position
+from python_ingest.ingest import catch_up
+from python_ingest.recovery import Position
 from python_ingest.tables import append, missing_tables
 from tests.python.lake import (
     FITNESS,
@@ -32,11 +34,9 @@ SECOND = timedelta(seconds=1)
 HEART = "heart_rate_bz"
 
 
-def test_what_comes_lands_until_stopped_and_house_is_kept_between(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With housekeeping every second the streams are stopped and started over and over."""
-    monkeypatch.setattr("python_ingest.ingest.HOUSEKEEPING", 1.0)
+def test_what_comes_lands_until_stopped(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With streams prepared anew every second."""
+    monkeypatch.setattr("fitness.landing.EVERY", 1.0)
     stop, landed = Event(), []
     arguments = (lake.spark, lake.settings, SECOND, stop)
     thread = Thread(target=lambda: landed.append(ingest_continuously(*arguments)))
@@ -89,7 +89,7 @@ def test_what_may_pass_is_tried_again(
 
         return call
 
-    monkeypatch.setattr(batches, "append", fail_when("append", append))
+    monkeypatch.setattr(stream, "append", fail_when("append", append))
     monkeypatch.setattr(Position, "save", fail_when("save", Position.save))
     land(lake, 1)
     arguments = (lake.spark, lake.settings, SECOND, stop)
@@ -122,7 +122,7 @@ def test_what_cannot_pass_ends_the_ingest(lake: Lake) -> None:
 
 def start_ingest(lake: Lake) -> "subprocess.Popen[str]":
     """Start the continuous ingest as a process, with a process group of its own."""
-    lake.settings.export()
+    export(lake.settings)
     return subprocess.Popen(  # noqa: S603 - our own command line
         [*FITNESS, "ingest", "--continuous", "--interval", "1s"],
         stdout=subprocess.PIPE,

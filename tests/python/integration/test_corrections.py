@@ -158,7 +158,7 @@ def test_an_event_whose_profile_version_is_gone_is_accounted_for(lake: Lake) -> 
     for records in (first, [ONE.profile(1, 5, "Oakland")]):
         land(lake, records)
         lake.build()
-        lake.build_and_test("--select", "every_line_is_accounted_for")
+        lake.build_and_test("--select", "test_name:every_line_is_accounted_for")
     assert [row["valid_from"] for row in lake.rows("silver.user_profile_history")] == [at(5)]
 
 
@@ -367,7 +367,7 @@ def version(lake: Lake, table: str) -> int:
 
 
 def written_keys(lake: Lake, table: str, since: int) -> set[Key]:
-    """Give the keys of all rows written after version `since`, whether or not they changed."""
+    """Return the keys of all rows written after version `since`, whether or not they changed."""
     if version(lake, table) == since:  # Delta refuses to start beyond the newest version.
         return set()
     feed = lake.spark.read.format("delta").option("readChangeFeed", "true")

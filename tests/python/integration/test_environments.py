@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from python_ingest.errors import BuildError, SettingError
+from fitness.errors import BuildError
+from python_ingest.errors import SettingError
 from tests.python.lake import Lake, land, without_lineage
 
 
@@ -57,7 +58,7 @@ def test_a_name_that_makes_no_schema_is_refused(lake: Lake, developer: pytest.Mo
 
 
 def as_if_changed(model: str, manifest: Path) -> Path:
-    """Give a folder with the manifest of production, of which a model has other code."""
+    """Return a folder with the manifest of production, of which a model has other code."""
     state = json.loads(manifest.read_text())
     state["nodes"][f"model.fitness.{model}"]["raw_code"] += "-- as it was"
     folder = manifest.parent.with_name("state")
@@ -67,7 +68,7 @@ def as_if_changed(model: str, manifest: Path) -> Path:
 
 
 def comparable(lake: Lake, table: str) -> list[str]:
-    """Give the rows of a table, its lineage aside, to compare."""
+    """Return the rows of a table, its lineage aside, to compare."""
     rows = without_lineage(lake.rows(table))
     assert rows
     return sorted(map(str, rows))

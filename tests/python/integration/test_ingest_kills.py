@@ -10,7 +10,8 @@ from random import Random
 
 import pytest
 
-from python_ingest.produce import World, produce
+from fitness.samples.produce import World, produce
+from fitness.settings import export
 from tests.python.lake import FITNESS, Lake, bronze_lines, land, landed_lines, move_some
 
 # The commands below, in a mount namespace of their own with a disk of little space.
@@ -34,7 +35,7 @@ def test_an_ingest_killed_at_any_moment_lands_each_line_once(
     files = [file for file in staged.rglob("*") if file.is_file()]
     assert len(files) > 300
     chance.shuffle(files)
-    lake.settings.export()
+    export(lake.settings)
     mode = {}
     while kills < 30 or files:
         move_some(chance, files, landing, staged)
@@ -71,7 +72,7 @@ def test_a_full_disk_loses_and_doubles_nothing(warm_lake: Lake, tmp_path: Path) 
     lake = Lake(tmp_path)
     produce(World(users=50, days=3, seed=1, files=20, readings=400_000), lake.settings.landing)
     lake.settings.lakehouse.mkdir()
-    lake.settings.export()
+    export(lake.settings)
     keep = tmp_path / "kept"
     keep.mkdir()
     done = subprocess.run(  # noqa: S603 - our own command line
@@ -82,14 +83,14 @@ def test_a_full_disk_loses_and_doubles_nothing(warm_lake: Lake, tmp_path: Path) 
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "the next ingest goes on from here" in done.stdout + done.stderr
+    assert "the next ingest continues from here" in done.stdout + done.stderr
     shutil.rmtree(lake.settings.lakehouse)
     shutil.copytree(keep, lake.settings.lakehouse)
     assert bronze_lines(lake) == landed_lines(lake.settings.landing)
 
 
 @pytest.mark.slow
-def test_folders_have_the_rights_of_the_umask_and_what_may_not_be_read_is_left_out(
+def test_folders_have_the_rights_of_the_umask_and_what_may_not_be_read_is_skipped(
     warm_lake: Lake, tmp_path: Path
 ) -> None:
     lake = Lake(tmp_path)
@@ -98,7 +99,7 @@ def test_folders_have_the_rights_of_the_umask_and_what_may_not_be_read_is_left_o
     secret = lake.settings.landing / "gym_logins_bz" / "secret.csv"
     secret.write_text("mac_address,gym,login,logout\naa,1,5,9\n")
     secret.chmod(0)
-    lake.settings.export()
+    export(lake.settings)
     # The superuser may read everything, unless these rights are taken away.
     bounds = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
     done = subprocess.run(  # noqa: S603 - our own command line
@@ -109,7 +110,7 @@ def test_folders_have_the_rights_of_the_umask_and_what_may_not_be_read_is_left_o
         umask=0o077,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "secret.csv is left out: no right to read it" in done.stdout
+    assert "secret.csv is skipped: no right to read it" in done.stdout
     assert bronze_lines(lake) == lines
     for path in lake.settings.lakehouse.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path

@@ -13,7 +13,8 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from python_ingest.landing import BPM, USER_INFO, WORKOUT
+from fitness.samples.records import BPM, USER_INFO, WORKOUT
+from fitness.settings import export
 from tests.python.lake import FITNESS, Lake, free_port, wait_until
 
 BROKER = "org.apache.kafka:kafka_2.13:4.1.0"
@@ -58,7 +59,7 @@ class Broker:
         return self.process
 
     def answers(self) -> bool:
-        """Tell whether the broker answers."""
+        """Return whether the broker answers."""
         try:
             AdminClient({"bootstrap.servers": self.server, "log_level": 0}).list_topics(timeout=2)
         except Exception:
@@ -94,7 +95,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 def start_ingest(lake: Lake, broker: Broker, *arguments: str) -> "subprocess.Popen[str]":
-    lake.settings.export()
+    export(lake.settings)
     return subprocess.Popen(  # noqa: S603 - our own command line
         [*FITNESS, "ingest", *arguments],
         env=os.environ | {"FITNESS_KAFKA": broker.server},

@@ -11,12 +11,12 @@ from typing import cast
 import pytest
 from delta import DeltaTable
 
-from python_ingest.lock import MAINTENANCE, only_one
-from python_ingest.maintenance import (
+from fitness.delta_log import cut_log
+from fitness.lock import MAINTENANCE, only_one
+from fitness.maintenance import (
     LEAST_KEPT,
     LONGEST_UNREAD,
     MARGIN,
-    cut_log,
     maintain,
     retention,
     unread_since,
@@ -127,8 +127,8 @@ def test_bronze_is_left_to_an_ingest_that_is_running(lake: Lake) -> None:
         lake.ingest()
     said: list[str] = []
     with only_one(lake.settings.lakehouse, "ingest"):
-        assert maintain(lake.spark, lake.settings, tell=said.append) == []
-    assert f"{READINGS}: left to the ingest that is running." in said
+        assert maintain(lake.spark, lake.settings, on_table=said.append) == []
+    assert f"{READINGS}: skipped, since an ingest is running." in said
     assert files(lake, READINGS) > 1
     assert READINGS in maintain(lake.spark, lake.settings)
     assert files(lake, READINGS) == 1

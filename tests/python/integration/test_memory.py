@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from pyspark.sql import SparkSession
 
-from python_ingest.build import build
-from python_ingest.ingest import RepeatedIngest
+from fitness.build import build
+from fitness.landing import RepeatedIngest
 from tests.python.java_heap import live_objects
 from tests.python.lake import MODELS_ONLY, Lake, land
 from tests.python.server import Server

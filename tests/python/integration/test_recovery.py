@@ -14,13 +14,16 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql.streaming.query import StreamingQuery
 
-from python_ingest import batches, file_list, housekeeping, maintenance, packs, sources
+from fitness import cleaning, maintenance
+from fitness.landing import ingest
+from fitness.lock import only_one
+from python_ingest import file_stream, stream
 from python_ingest.errors import BusyError, IngestError
-from python_ingest.ingest import Stream, ingest
-from python_ingest.lock import only_one
+from python_ingest.file_source_log import listed_files, path_of
+from python_ingest.stream import Stream
 from python_ingest.tables import append
 from tests.python.lake import Lake, bronze_lines, land, landed_lines
 
@@ -102,7 +105,7 @@ def test_a_lost_table_is_not_forgotten_if_the_ingest_fails_before_it_reads(
     lake.ingest()
     lose_table(lake)
     with monkeypatch.context() as patch:
-        patch.setattr("python_ingest.ingest.keep_house", no_space)
+        patch.setattr("fitness.landing.clean_folder", no_space)
         with pytest.raises(OSError, match="No space left"):
             lake.ingest()
     lake.ingest()
@@ -121,11 +124,11 @@ def test_a_landing_folder_that_is_away_is_no_empty_one(lake: Lake) -> None:
 
 
 @pytest.mark.slow
-def test_a_recovery_that_was_cut_short_is_gone_on_with(
+def test_a_recovery_that_was_cut_short_is_continued(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first batch of the recovery lands one file; the next process must not double the rest."""
-    monkeypatch.setattr("python_ingest.sources.BYTES_PER_BATCH", 1)
+    monkeypatch.setattr("python_ingest.file_stream.BYTES_PER_BATCH", 1)
     land(lake, 1)
     lake.ingest()
     lose_checkpoint(lake)
@@ -172,11 +175,11 @@ def disk_full_after(most: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
         append(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(batches, "append", append_or_fail)
+        patch.setattr(stream, "append", append_or_fail)
         yield
 
 
-def test_a_file_left_out_by_a_batch_that_was_cut_short_lands_once(
+def test_a_file_skipped_by_a_batch_that_was_cut_short_lands_once(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It lands on its own before the batch is repeated, which must not land it once more."""
@@ -187,7 +190,7 @@ def test_a_file_left_out_by_a_batch_that_was_cut_short_lands_once(
     assert bronze_lines(lake) == landed_lines(lake.settings.landing)
 
 
-def test_a_file_left_out_is_not_forgotten_before_it_has_landed(
+def test_a_skipped_file_is_not_forgotten_before_it_has_landed(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The position is saved between, for a new field, and then the disk is full."""
@@ -206,23 +209,23 @@ def land_two_files_of_which_one_grows(lake: Lake, monkeypatch: pytest.MonkeyPatc
     lines = '{"topic":"bpm","value":{}}\n{"topic":"workout","value":{}}\n'
     (feed / "grows.json").write_text(lines)
     (feed / "stays.json").write_text(lines)
-    real = packs.figures_of
+    real = Stream.count
 
-    def grow(held: DataFrame) -> packs.Figures:
-        figures = real(held)
-        monkeypatch.setattr("python_ingest.batches.figures_of", real)
+    def grow(stream: Stream, parsed: DataFrame) -> list[Row]:
+        counts = real(stream, parsed)
+        monkeypatch.setattr(Stream, "count", real)
         (feed / "grows.json").write_text(lines + '{"topic":"bpm","new":1,"value":{}}\n')
-        return figures
+        return counts
 
-    monkeypatch.setattr("python_ingest.batches.figures_of", grow)
+    monkeypatch.setattr(Stream, "count", grow)
 
 
 def test_auto_loaders_options_and_the_same_writer_land_the_same_lines(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of Auto Loader's way but its format, which is only on Databricks."""
-    reader = sources.auto_loader(lake.settings, lake.settings.checkpoints)
-    monkeypatch.setattr(sources, "spark_files", lambda: replace(reader, format="binaryFile"))
+    options = file_stream.auto_loader_options(lake.settings, lake.settings.checkpoints)
+    monkeypatch.setattr(file_stream, "spark_options", lambda: options)
     for seed in (1, 2):
         land(lake, seed)
         lake.ingest()
@@ -233,7 +236,7 @@ def test_many_small_batches_leave_few_files_and_a_list_that_can_be_read(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Spark compacts its list of files at every tenth batch."""
-    monkeypatch.setattr(sources, "BYTES_PER_BATCH", 1)
+    monkeypatch.setattr(file_stream, "BYTES_PER_BATCH", 1)
     feed = lake.settings.landing / "kafka_multiplex_bz"
     feed.mkdir(parents=True)
     for number in range(12):
@@ -252,8 +255,8 @@ def test_many_small_batches_leave_few_files_and_a_list_that_can_be_read(
     assert len(lake.spark.read.format("delta").load(table_path).inputFiles()) == 1
     checkpoint = lake.settings.checkpoints / "kafka_multiplex_bz"
     assert list(checkpoint.glob("sources/0/*.compact"))
-    files = file_list.listed(checkpoint)
-    assert {file_list.path_of(source) for source in files} == {*feed.iterdir()}
+    files = listed_files(checkpoint)
+    assert {path_of(source) for source in files} == {*feed.iterdir()}
     assert all(file.is_landed for file in files.values())
 
 
@@ -303,7 +306,7 @@ def test_work_waits_for_a_jvm_that_outlives_its_killed_process(
     build = partial(lake.build, "--select", "date_lookup")
     runs: dict[str, Callable[[], object]] = {"ingest": lake.ingest, "build": build}
     run = runs[work]
-    monkeypatch.setattr("python_ingest.spark.SECONDS_TO_DIE", 0.3)
+    monkeypatch.setattr("fitness.lock.SECONDS_TO_DIE", 0.3)
     # Java's locks are those of lockf. Another process, for they are not held against their own.
     hold = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, 2); print(); input()"
     command = [sys.executable, "-c", hold, str(lake.settings.lakehouse / f".{work}.jvm.lock")]
@@ -312,7 +315,7 @@ def test_work_waits_for_a_jvm_that_outlives_its_killed_process(
         jvm.stdout.readline()
         with pytest.raises(BusyError, match="still at work"):
             run()
-        monkeypatch.setattr("python_ingest.spark.SECONDS_TO_DIE", 60)
+        monkeypatch.setattr("fitness.lock.SECONDS_TO_DIE", 60)
         Timer(1, jvm.kill).start()
         run()
         assert jvm.poll() is not None
@@ -320,22 +323,23 @@ def test_work_waits_for_a_jvm_that_outlives_its_killed_process(
 
 @pytest.mark.parametrize("keep", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_landed_files_are_archived_or_removed_after_a_set_time(
-    lake: Lake, tmp_path: Path, keep: bool
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: bool
 ) -> None:
+    monkeypatch.setattr(cleaning, "EVERY", 0.0)
     land(lake, 1)
     lines = landed_lines(lake.settings.landing)
     archive = tmp_path / "archive" if keep else None
-    cleaning = replace(lake.settings, clean_after=timedelta(days=1), archive=archive)
-    ingest(lake.spark, cleaning)
-    assert not ingest(lake.spark, cleaning)
+    settings = replace(lake.settings, clean_after=timedelta(days=1), archive=archive)
+    ingest(lake.spark, settings)
+    assert not ingest(lake.spark, settings)
     assert landed_lines(lake.settings.landing) == lines
-    cleaning = replace(cleaning, clean_after=timedelta(0))
+    settings = replace(settings, clean_after=timedelta(0))
     land(lake, 2)
     lines += landed_lines(lake.settings.landing) - lines
-    ingest(lake.spark, cleaning)
+    ingest(lake.spark, settings)
     # What lands in a run is not cleaned in it.
     assert {file.name[0] for file in landed_files(lake)} == {"2"}
-    assert not ingest(lake.spark, cleaning)
+    assert not ingest(lake.spark, settings)
     assert not landed_files(lake)
     assert bronze_lines(lake) == lines
     if archive:
@@ -346,7 +350,7 @@ def landed_files(lake: Lake) -> list[Path]:
     return [file for file in lake.settings.landing.rglob("*") if file.is_file()]
 
 
-def test_a_long_list_of_files_that_are_gone_is_begun_anew(
+def test_a_stream_whose_list_has_many_files_that_are_gone_is_reset(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     land(lake, 1)
@@ -354,12 +358,13 @@ def test_a_long_list_of_files_that_are_gone_is_begun_anew(
     lake.ingest()
     for file in landed_files(lake)[1:]:
         file.unlink()
-    monkeypatch.setattr(housekeeping, "LONG_LIST", 1)
+    monkeypatch.setattr(cleaning, "LONG_LIST", 1)
+    monkeypatch.setattr(cleaning, "EVERY", 0.0)
     checkpoint = lake.settings.checkpoints / "kafka_multiplex_bz"
-    assert len(file_list.listed(checkpoint)) == 3
+    assert len(listed_files(checkpoint)) == 3
     lake.ingest()
     assert "grown long" in caplog.text
-    assert len(file_list.listed(checkpoint)) < 2
+    assert len(listed_files(checkpoint)) < 2
     land(lake, 2)
     lake.ingest()
     lines += Counter(

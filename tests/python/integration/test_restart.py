@@ -9,8 +9,9 @@ from random import Random
 
 import pytest
 
-from python_ingest.errors import BuildError
-from python_ingest.lock import only_one
+from fitness.errors import BuildError
+from fitness.lock import only_one
+from fitness.settings import export
 from tests.python.lake import FITNESS, MODELS_ONLY, Lake
 from tests.python.worlds import world_from_seed
 
@@ -19,7 +20,7 @@ KILLS_OF_BUILDS = 11  # twice
 
 def start(lake: Lake, *arguments: str) -> "subprocess.Popen[str]":
     """Start a command of the command line on a lakehouse, with a process group of its own."""
-    lake.settings.export()
+    export(lake.settings)
     return subprocess.Popen(  # noqa: S603 - our own command line
         [*FITNESS, *arguments],
         start_new_session=True,

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from python_ingest.fit import import_fit
-from python_ingest.rides import ride_files
+from fitness.samples.fit import import_fit
+from fitness.samples.rides import ride_files
 from tests.python.lake import Lake
 
 # By name of the ride: what its session message says, average and maximum beats a minute.

@@ -13,15 +13,16 @@ from threading import Event, Thread
 import pytest
 
 from benchmarks.process_memory import children
-from python_ingest import build_log
-from python_ingest.build_log import BuildFigures
-from python_ingest.continuous import are_whole_tests_due, run_continuously
-from python_ingest.dbt_arguments import with_whole_tests
-from python_ingest.errors import BuildError
-from python_ingest.landing import written_whole
-from python_ingest.produce import World, produce
-from python_ingest.settings import Rhythm, Settings
-from python_ingest.status import read_status
+from fitness import build_log
+from fitness.build_log import BuildFigures
+from fitness.continuous import are_whole_tests_due, run_continuously
+from fitness.dbt_arguments import with_whole_tests
+from fitness.errors import BuildError
+from fitness.samples.produce import World, produce
+from fitness.settings import Rhythm, export
+from fitness.status import read_status
+from python_ingest.atomic_write import atomic_write
+from python_ingest.settings import Settings
 from tests.python.lake import (
     Lake,
     all_landed,
@@ -45,7 +46,7 @@ def test_a_build_that_fails_is_tried_again_while_the_ingest_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     for wait in ("FIRST_WAIT", "LONGEST_WAIT"):
-        monkeypatch.setattr(f"python_ingest.continuous.{wait}", 0.1)
+        monkeypatch.setattr(f"fitness.continuous.{wait}", 0.1)
     stop, builds, has_landed = Event(), 0, Event()
 
     def build(_: bool) -> None:
@@ -77,7 +78,7 @@ def test_an_ingest_that_cannot_go_on_ends_the_run(
     def fail(*_: object) -> None:
         raise ValueError("a mistake in the code")
 
-    monkeypatch.setattr("python_ingest.ingest.prepare", fail)
+    monkeypatch.setattr("fitness.landing.prepare", fail)
     arguments = (lake.spark, lake.settings, OFTEN, Event(), lambda _: None, lambda _: None)
     with pytest.raises(ValueError, match="a mistake in the code"):
         run_continuously(*arguments)
@@ -113,12 +114,12 @@ def test_whole_tests_are_due_a_day_after_the_last_and_sooner_if_one_failed(
 @pytest.mark.slow
 def test_what_lands_reaches_gold_until_a_signal_stops_it(warm_lake: Lake, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    lake.settings.export()
+    export(lake.settings)
     lands_and_builds_until_stopped(lake, tmp_path / "said.txt")
 
 
 def part_of(process: "subprocess.Popen[bytes]", kind: str) -> int:
-    """Give the id of a process's part, 0 if it is not there: Spark, a worker of it, or itself."""
+    """Return the id of a process's part, 0 if it is not there: Spark, a worker of it, or itself."""
     if kind == "itself":
         return process.pid
     with suppress(OSError):
@@ -136,7 +137,7 @@ def test_parts_killed_again_and_again_leave_right_tables(warm_lake: Lake, tmp_pa
     produce(World(users=20, days=3, seed=1, files=600, readings=60_000), staged)
     files = [file for file in staged.rglob("*") if file.is_file()]
     chance.shuffle(files)
-    lake.settings.export()
+    export(lake.settings)
     process = start_run(log)
     try:
         for kill in range(15):
@@ -172,13 +173,13 @@ def test_a_heap_that_is_too_small_is_replaced_and_the_run_goes_on(
     """Enough for small news, but not for a file of 80 MiB in which no line ends."""
     monkeypatch.setenv("FITNESS_DRIVER_MEMORY", SMALL_HEAP)
     lake, log = Lake(tmp_path), tmp_path / "said.txt"
-    lake.settings.export()
+    export(lake.settings)
     land(lake, 1)
     process = start_run(log)
     try:
         wait_until(lambda: "Built: " in log.read_text(), "a build is done", 300)
         large = lake.settings.landing / "kafka_multiplex_bz" / "large.json"
-        with written_whole(large) as file:
+        with atomic_write(large) as file:
             file.write("x" * 80 * 2**20)
         wait_until(lambda: "Starting Spark anew" in log.read_text(), "Spark was replaced", 300)
         large.unlink()

@@ -10,8 +10,8 @@ import pyspark
 import pytest
 from pyhive import hive
 
-from python_ingest.produce import World, produce
-from python_ingest.server import LOOPBACK
+from fitness.samples.produce import World, produce
+from fitness.server import LOOPBACK
 from tests.python.lake import (
     FITNESS,
     Lake,

@@ -8,8 +8,8 @@ from statistics import median
 import pytest
 
 from benchmarks.freshness import run_with_workouts
-from python_ingest import build_log
-from python_ingest.build_log import BuildFigures
+from fitness import build_log
+from fitness.build_log import BuildFigures
 
 TEN_MINUTES = timedelta(minutes=10)
 

@@ -162,3 +162,25 @@ def test_a_model_with_another_logic_or_column_or_var_is_compared_whole(
     assert shops.rows(query) == [("a", 3), ("b", 3)]
     shops.build("--vars", "more: 2")
     assert shops.rows(query) == [("a", 4), ("b", 4)]
+
+
+def test_a_model_whose_source_declares_something_else_is_compared_whole(
+    project: SmallProject,
+) -> None:
+    """As when a rule of a feed's contract is changed."""
+    project.rows("create schema bronze")
+    project.rows("create table bronze.events using delta as select 1 as id, 5 as amount")
+    query = "select id, amount from {{ changes(source('bronze', 'events')) }}"
+    project.model("events", "{{ config(unique_key=['id']) }} " + query)
+
+    def declare(rule: str) -> None:
+        table = f"tables: [{{name: events, config: {{meta: {{bad_value: [{rule}]}}}}}}]"
+        project.write("models/bronze.yml", f"sources: [{{name: bronze, {table}}}]")
+
+    declare("amount < 0")
+    project.build()
+    project.build()
+    assert not project.said
+    declare("amount < 10")
+    project.build()
+    assert project.said == ["silver.events: compared whole, because its code or a var has changed"]

@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from python_ingest.errors import BuildError
-from python_ingest.maintenance import is_table
+from fitness.errors import BuildError
+from python_ingest.tables import is_table
 from tests.python.lake import Lake, Tables, differences
 from tests.python.reference import KEYS, tables
 from tests.python.worlds import BATCHES, World, world_from_seed

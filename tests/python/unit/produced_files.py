@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from python_ingest import landing
-from python_ingest.produce import World
+from fitness.samples import records
+from fitness.samples.produce import World
 
 SMALL = World(users=30, days=2, files=6, readings=30_000)
 EVENT_KEYS = {
-    landing.BPM: {"device_id", "time", "heartrate"},
-    landing.WORKOUT: {"user_id", "workout_id", "session_id", "timestamp", "action"},
+    records.BPM: {"device_id", "time", "heartrate"},
+    records.WORKOUT: {"user_id", "workout_id", "session_id", "timestamp", "action"},
 }
 
 
@@ -19,9 +19,9 @@ PROFILE = {"dob", "sex", "gender", "first_name", "last_name", "address"}
 
 
 def lines(out: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Give every multiplex line, its value decoded, with the place of its file."""
+    """Return every multiplex line, its value decoded, with the place of its file."""
     found = []
-    for piece, path in enumerate(sorted((out / landing.MULTIPLEX).iterdir())):
+    for piece, path in enumerate(sorted((out / records.MULTIPLEX).iterdir())):
         for text in path.read_text(encoding="utf-8").splitlines():
             line = json.loads(text)
             if isinstance(line["value"], str):
@@ -31,7 +31,7 @@ def lines(out: Path) -> list[tuple[int, dict[str, Any]]]:
 
 
 def payloads(out: Path, topic: str) -> list[dict[str, Any]]:
-    """Give the distinct payloads of a topic."""
+    """Return the distinct payloads of a topic."""
     texts = {json.dumps(line["value"]) for _, line in lines(out) if line["topic"] == topic}
     return [json.loads(text) for text in sorted(texts)]
 
@@ -41,7 +41,7 @@ def rows(out: Path, folder: str) -> list[dict[str, str]]:
     for path in sorted((out / folder).iterdir()):
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
-            assert tuple(reader.fieldnames or ()) == landing.CSV_HEADERS[folder]
+            assert tuple(reader.fieldnames or ()) == records.CSV_HEADERS[folder]
             found.extend(reader)
     return found
 
@@ -52,4 +52,4 @@ def contents(out: Path) -> dict[str, bytes]:
 
 def event_time(line: dict[str, Any]) -> float:
     value = line["value"]
-    return float(value["time"] if line["topic"] == landing.BPM else value["timestamp"])
+    return float(value["time"] if line["topic"] == records.BPM else value["timestamp"])

@@ -39,7 +39,7 @@ def profile(kind: str, time: float, **fields: object) -> str:
 
 
 def values(rows: list[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
-    """Give the columns `names` of the rows, sorted with NULL first."""
+    """Return the columns `names` of the rows, sorted with NULL first."""
     found = (tuple(row[name] for name in names) for row in rows)
     return sorted(found, key=lambda row: [(value is not None, value) for value in row])
 

@@ -11,7 +11,7 @@ from databricks.bundles.schemas import Schema
 from databricks.bundles.sql_warehouses import SqlWarehouse
 from databricks.bundles.volumes import Volume
 
-from python_ingest.settings import PROJECT
+from fitness.settings import PROJECT
 
 BUNDLE: dict[str, Any] = yaml.safe_load((PROJECT / "databricks.yml").read_text())
 KINDS: dict[str, Any] = {
@@ -22,7 +22,7 @@ KINDS: dict[str, Any] = {
 }
 BROUGHT = ("python_ingest", "delta", "numpy", "pandas", "py4j", "pyarrow", "pyspark")
 MODULES = {"pyyaml": "yaml"}
-# Imports the command line and the ingest; fails if they want a package that is not named.
+# Imports the ingest; fails if it wants a package that is not named.
 IMPORTS = """
 import sys
 from importlib.metadata import packages_distributions
@@ -38,8 +38,7 @@ class Missing:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Missing())
-import python_ingest.cli
-import python_ingest.ingest
+import python_ingest.__main__
 """
 RESOURCES = [(kind, name) for kind, found in BUNDLE["resources"].items() for name in found]
 DBT_TASKS = [

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from python_ingest import doctor
-from python_ingest.cli import app
+from fitness import doctor
+from fitness.cli import app
 
 COMMANDS = (
     "produce",

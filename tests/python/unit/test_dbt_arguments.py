@@ -2,7 +2,7 @@
 
 import pytest
 
-from python_ingest.dbt_arguments import (
+from fitness.dbt_arguments import (
     asks_whole_tests,
     variables,
     where_it_builds,

@@ -14,7 +14,7 @@ from dbt.adapters.spark.connections import (
 )
 from pyspark import SparkContext
 
-from python_ingest.dbt_overhead import without_overhead
+from fitness.dbt_overhead import without_overhead
 
 
 def open_connection() -> Any:

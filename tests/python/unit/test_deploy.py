@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from python_ingest.cli import app
-from python_ingest.settings import PROJECT
+from fitness.cli import app
+from fitness.settings import PROJECT
 
 DEPLOY = PROJECT / "deploy"
 CALL = re.compile(r"(?:/fitness|\$FITNESS) ([^&;\n]+)")
@@ -103,7 +103,7 @@ def test_each_model_and_test_is_in_one_of_the_layers_that_airflow_builds() -> No
 
 
 def nodes(*selection: str) -> set[str]:
-    """Give the names of what an everyday build has, of a selection."""
+    """Return the names of what an everyday build has, of a selection."""
     from dbt.cli.main import dbtRunner
 
     exclude = [f"--exclude-resource-type={kind}" for kind in ("unit_test", "source")]

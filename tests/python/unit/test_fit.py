@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from fitdecode.utils import compute_crc
 
-from python_ingest import landing
-from python_ingest.fit import (
+from fitness.samples import records
+from fitness.samples.fit import (
     DamagedFitError,
     FitError,
     Imported,
@@ -19,7 +19,7 @@ from python_ingest.fit import (
     NotFitError,
     import_fit,
 )
-from python_ingest.rides import ride_files
+from fitness.samples.rides import ride_files
 
 FIT_EPOCH = 631_065_600  # 1989-12-31T00:00Z
 BEGAN = 1_600_000_000
@@ -88,11 +88,11 @@ def test_a_ride_has_the_average_and_maximum_that_its_device_showed(
     tmp_path: Path, name: str, average: int, highest: int, readings: int
 ) -> None:
     (imported,) = import_fit([RIDES[name]], tmp_path)
-    start, stop = values(imported, landing.WORKOUT)
+    start, stop = values(imported, records.WORKOUT)
     assert (start["action"], stop["action"]) == ("start", "stop")
     bpm = [
         reading["heartrate"]
-        for reading in values(imported, landing.BPM)
+        for reading in values(imported, records.BPM)
         if start["timestamp"] <= reading["time"] < stop["timestamp"]
     ]
     assert (round(mean(bpm)), max(bpm), len(bpm)) == (average, highest, readings)
@@ -103,7 +103,7 @@ def test_a_ride_has_the_average_and_maximum_that_its_device_showed(
 @pytest.mark.parametrize("name", sorted(RIDES))
 def test_every_session_of_every_ride_agrees_with_its_summary(tmp_path: Path, name: str) -> None:
     (imported,) = import_fit([RIDES[name]], tmp_path)
-    readings = values(imported, landing.BPM)
+    readings = values(imported, records.BPM)
     for part in imported.sessions:
         bpm = [r["heartrate"] for r in readings if part.start <= r["time"] < part.end]
         assert (round(mean(bpm)), max(bpm)) == (part.avg_bpm, part.max_bpm)
@@ -117,20 +117,20 @@ def test_every_session_of_every_ride_agrees_with_its_summary(tmp_path: Path, nam
 def test_a_ride_lands_as_the_contract_says(tmp_path: Path) -> None:
     (imported,) = import_fit([RIDES["4801048867.fit"]], tmp_path)
     assert [path.parent.name for path in imported.written] == [
-        landing.REGISTERED_USERS,
-        landing.MULTIPLEX,
+        records.REGISTERED_USERS,
+        records.MULTIPLEX,
     ]
     with imported.written[0].open(newline="") as file:
         (registration,) = csv.DictReader(file)
-    assert tuple(registration) == landing.REGISTERED_USERS_HEADER
+    assert tuple(registration) == records.REGISTERED_USERS_HEADER
     assert int(registration["user_id"]) == imported.user_id
     assert int(registration["device_id"]) == imported.device_id
     events = lines(imported)
     assert [event["offset"] for event in events] == list(range(len(events)))
-    for value in values(imported, landing.BPM):
+    for value in values(imported, records.BPM):
         assert value.keys() == {"device_id", "time", "heartrate"}
         assert value["device_id"] == imported.device_id
-    for index, value in enumerate(values(imported, landing.WORKOUT)):
+    for index, value in enumerate(values(imported, records.WORKOUT)):
         assert value["user_id"] == imported.user_id
         assert (value["workout_id"], value["session_id"]) == (1587208244, 0)
         assert value["action"] == ("start", "stop")[index]
@@ -166,7 +166,7 @@ def test_given_ids_are_used_and_never_replace_files_of_other_ids(tmp_path: Path)
     made_up = landed(tmp_path, content)
     given = landed(tmp_path, content, 11, 2**63 - 1)
     assert (given.user_id, given.device_id) == (11, 2**63 - 1)
-    assert values(given, landing.BPM)[0]["device_id"] == 2**63 - 1
+    assert values(given, records.BPM)[0]["device_id"] == 2**63 - 1
     assert not set(given.written) & set(made_up.written)
 
 
@@ -179,11 +179,11 @@ def test_an_id_out_of_range_is_refused(tmp_path: Path, number: int) -> None:
 
 def test_a_profile_lands_only_when_known_and_for_a_made_up_user(tmp_path: Path) -> None:
     known = fit((USER_PROFILE, {"gender": 0}), record(0, 80))
-    (profile,) = values(landed(tmp_path, known), landing.USER_INFO)
+    (profile,) = values(landed(tmp_path, known), records.USER_INFO)
     assert profile["update_type"] == "new"
     assert profile["gender"] == "F"
-    assert values(landed(tmp_path, known, user=11), landing.USER_INFO) == []
-    assert values(landed(tmp_path, fit(record(0, 80))), landing.USER_INFO) == []
+    assert values(landed(tmp_path, known, user=11), records.USER_INFO) == []
+    assert values(landed(tmp_path, fit(record(0, 80))), records.USER_INFO) == []
 
 
 def test_a_session_lasts_its_elapsed_time_though_the_last_reading_is_a_fraction_late(
@@ -192,7 +192,7 @@ def test_a_session_lasts_its_elapsed_time_though_the_last_reading_is_a_fraction_
     imported = landed(tmp_path, fit(record(0, 80), record(10, 90), session(0, 9_600)))
     (only,) = imported.sessions
     assert (only.start, only.end, only.readings) == (BEGAN, BEGAN + 9.6, 1)
-    assert len(values(imported, landing.BPM)) == imported.readings == 2
+    assert len(values(imported, records.BPM)) == imported.readings == 2
 
 
 @pytest.mark.parametrize("elapsed", [0, 9_000])
@@ -206,7 +206,7 @@ def test_a_session_ends_after_its_last_reading_though_its_elapsed_time_falls_sho
 def test_a_session_lasts_its_elapsed_time_though_the_sensor_fell_off(tmp_path: Path) -> None:
     imported = landed(tmp_path, fit(record(0, 80), session(0, 9_600)))
     assert [(s.start, s.end) for s in imported.sessions] == [(BEGAN, BEGAN + 9.6)]
-    assert values(imported, landing.WORKOUT)[1]["timestamp"] == BEGAN + 9.6
+    assert values(imported, records.WORKOUT)[1]["timestamp"] == BEGAN + 9.6
 
 
 def test_a_reading_counts_in_one_session_only(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_reading_counts_in_one_session_only(tmp_path: Path) -> None:
         (0, 10, 10),
         (10, 20, 10),
     ]
-    assert [v["session_id"] for v in values(imported, landing.WORKOUT)] == [0, 0, 1, 1]
+    assert [v["session_id"] for v in values(imported, records.WORKOUT)] == [0, 0, 1, 1]
 
 
 def test_without_a_session_message_the_records_are_one_session(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_records_without_a_rate_or_a_time_are_no_readings(tmp_path: Path) -> Non
     unset_clock = (RECORD, {"time": 100, "bpm": 80})
     no_contact = record(1, 255)  # FIT's mark of an absent value
     imported = landed(tmp_path, fit(unset_clock, record(0, 0), no_contact, record(2, 90)))
-    assert [v["heartrate"] for v in values(imported, landing.BPM)] == [0, 90]
+    assert [v["heartrate"] for v in values(imported, records.BPM)] == [0, 90]
 
 
 def refused() -> dict[str, tuple[bytes | None, type[FitError]]]:

@@ -12,10 +12,11 @@ from typing import Any
 import pyspark
 import pytest
 
-from python_ingest import class_archive
-from python_ingest.errors import FitnessError, HeapError, JavaError
-from python_ingest.settings import PROJECT
-from python_ingest.spark import check_jvm, java_version
+from fitness import cold_start
+from fitness.errors import HeapError, JavaError
+from fitness.settings import PROJECT
+from fitness.spark import check_jvm, java_version
+from python_ingest.errors import FitnessError
 
 
 def fake_java(home: Path, version: str) -> None:
@@ -96,20 +97,20 @@ def test_an_archive_of_classes_is_made_anew_for_another_java_or_place(
     fake_java(tmp_path, "17.0.15")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     archive = tmp_path / "spark.jsa"
-    assert not class_archive.is_current(archive)
+    assert not cold_start.is_current(archive)
     archive.touch()
-    assert not class_archive.is_current(archive)
-    class_archive.label_of(archive).write_text(class_archive.made_for())
-    assert class_archive.is_current(archive)
+    assert not cold_start.is_current(archive)
+    cold_start.label_of(archive).write_text(cold_start.made_for())
+    assert cold_start.is_current(archive)
     fake_java(tmp_path, "17.0.16")
-    assert not class_archive.is_current(archive)
+    assert not cold_start.is_current(archive)
     fake_java(tmp_path, "17.0.15")
-    assert class_archive.is_current(archive)
+    assert cold_start.is_current(archive)
     moved = tmp_path / "moved"
     moved.mkdir()
     (moved / "uv.lock").write_bytes((PROJECT / "uv.lock").read_bytes())
-    monkeypatch.setattr(class_archive, "PROJECT", moved)
-    assert not class_archive.is_current(archive)
+    monkeypatch.setattr(cold_start, "PROJECT", moved)
+    assert not cold_start.is_current(archive)
 
 
 @pytest.mark.parametrize(
@@ -135,17 +136,17 @@ def spark_whose_java_ended_with(code: int | None) -> Any:
 
 @pytest.fixture(scope="module")
 def brief(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Start Spark for brief work; give Java's arguments, and the jars beside Spark's own."""
+    """Start Spark for brief work; return Java's arguments, and the jars beside Spark's own."""
     folder = tmp_path_factory.mktemp("brief")
     code = f"""
 import json
 from pathlib import Path
 from python_ingest.settings import Settings
-from python_ingest.spark import start_spark
+from fitness.cold_start import short_lived_conf
+from fitness.spark import start_spark
 folder = Path({str(folder)!r})
-spark = start_spark(
-    Settings(folder / "landing", folder / "lakehouse", "local"), with_metastore=False, is_brief=True
-)
+settings = Settings(folder / "landing", folder / "lakehouse")
+spark = start_spark(settings, short_lived_conf(settings.target), with_metastore=False)
 java = spark._jvm.java.lang.management.ManagementFactory.getRuntimeMXBean()
 jars = spark._jsc.sc().listJars()
 print(json.dumps({{

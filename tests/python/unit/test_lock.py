@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from fitness.lock import holder, only_one
 from python_ingest.errors import BusyError
-from python_ingest.lock import holder, only_one
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from python_ingest.lock import only_one
+from fitness.lock import only_one
 with only_one(Path(sys.argv[1]), "build"):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
@@ -49,10 +49,3 @@ def test_the_patient_wait_until_the_first_has_finished(tmp_path: Path) -> None:
         assert process.stdout.readline() == "held\n"
         with only_one(tmp_path, "build", patience=timedelta(minutes=1)):
             assert process.wait() == 0
-
-
-def test_a_volume_of_databricks_is_used_without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    state = Path("/Volumes/main/fitness/state")
-    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
-    with only_one(state, "ingest"):
-        assert not state.exists()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from python_ingest.settings import PROJECT
+from fitness.settings import PROJECT
 
 MERGE = (
     "merge into t as target using (select * from c where _write is not null) as source "
@@ -86,7 +86,7 @@ def test_a_target_gets_the_macros_made_for_it(
 
 @pytest.fixture
 def no_workspace(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """Give credentials that nothing asks for, and keep dbt quiet."""
+    """Return credentials that nothing asks for, and keep dbt quiet."""
     monkeypatch.setenv("DATABRICKS_HOST", "example.invalid")
     monkeypatch.setenv("DATABRICKS_HTTP_PATH", "/sql/1.0/warehouses/0")
     monkeypatch.setenv("DATABRICKS_TOKEN", "none")

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from python_ingest import landing
-from python_ingest.produce import ProducedCounts, World, produce
-from python_ingest.world import BATCH, DAY, Readings, in_order_of_time, person
+from fitness.samples import records
+from fitness.samples.people import DAY, person
+from fitness.samples.produce import ProducedCounts, World, produce
+from fitness.samples.rows import Readings
+from fitness.samples.world import BATCH, in_order_of_time
 from tests.python.unit.produced_files import (
     EVENT_KEYS,
     PROFILE,
@@ -56,10 +58,10 @@ def test_a_later_world_of_the_seed_has_the_same_users_and_other_readings(
     produce(later, tmp_path)
 
     def users(out: Path) -> set[str]:
-        return {row["user_id"] for row in rows(out, landing.REGISTERED_USERS)}
+        return {row["user_id"] for row in rows(out, records.REGISTERED_USERS)}
 
     def instants(out: Path) -> set[tuple[int, int]]:
-        return {(v["device_id"], v["time"]) for v in payloads(out, landing.BPM)}
+        return {(v["device_id"], v["time"]) for v in payloads(out, records.BPM)}
 
     assert users(tmp_path) == users(made[0])
     assert not instants(tmp_path) & instants(made[0])
@@ -73,7 +75,7 @@ def test_every_line_is_as_the_contract_says(made: tuple[Path, ProducedCounts]) -
             assert type(value[name]) is int
             assert 0 < value[name] < 2**63
             assert line["key"] == str(value[name])
-        if line["topic"] == landing.USER_INFO:
+        if line["topic"] == records.USER_INFO:
             assert value["update_type"] in {"new", "update", "delete"}
             rest = value.keys() - {"user_id", "update_type", "timestamp"}
             assert rest == PROFILE or (value["update_type"] == "delete" and not rest)
@@ -99,9 +101,9 @@ def test_a_reading_is_the_line_that_the_shared_helper_gives() -> None:
             for i, bpm in enumerate(batch.rates)
         ]
         assert batch.lines(5) == "".join(
-            landing.multiplex_line(
-                landing.BPM,
-                landing.json_text(value) if is_text else value,
+            records.multiplex_line(
+                records.BPM,
+                records.json_text(value) if is_text else value,
                 key=str(batch.device_id),
                 partition=batch.device_id % 8,
                 offset=5 + i,
@@ -115,35 +117,35 @@ def test_values_are_mostly_json_text_and_profiles_objects(
     made: tuple[Path, ProducedCounts],
 ) -> None:
     kinds: Counter[tuple[str, type]] = Counter()
-    for path in (made[0] / landing.MULTIPLEX).iterdir():
+    for path in (made[0] / records.MULTIPLEX).iterdir():
         for text in path.read_text(encoding="utf-8").splitlines():
             line = json.loads(text)
             kinds[line["topic"], type(line["value"])] += 1
-    assert kinds[landing.USER_INFO, str] == 0
-    for topic in (landing.BPM, landing.WORKOUT):
+    assert kinds[records.USER_INFO, str] == 0
+    for topic in (records.BPM, records.WORKOUT):
         assert 0 < kinds[topic, dict] < kinds[topic, str]
 
 
 def test_the_counts_are_what_landed(made: tuple[Path, ProducedCounts]) -> None:
     out, counts = made
     found = lines(out)
-    readings = payloads(out, landing.BPM)
+    readings = payloads(out, records.BPM)
     assert counts.files == SMALL.files == len({piece for piece, _ in found})
     assert counts.readings == len(readings) == 30_000
     assert counts.readings == len({(v["device_id"], v["time"]) for v in readings})
     assert counts.invalid_readings == sum(v["heartrate"] in (0, 255) for v in readings) > 0
-    assert counts.workouts == len(payloads(out, landing.WORKOUT))
-    assert counts.user_info == len(payloads(out, landing.USER_INFO))
+    assert counts.workouts == len(payloads(out, records.WORKOUT))
+    assert counts.user_info == len(payloads(out, records.USER_INFO))
     sent_once = 0
     for folder, number in (
-        (landing.REGISTERED_USERS, counts.registrations),
-        (landing.GYM_LOGINS, counts.gym_logins),
+        (records.REGISTERED_USERS, counts.registrations),
+        (records.GYM_LOGINS, counts.gym_logins),
     ):
         distinct = {tuple(row.values()) for row in rows(out, folder)}
         assert number == len(distinct)
         sent_once += number
     sent_once += counts.readings + counts.workouts + counts.user_info
-    sent = len(found) + sum(len(rows(out, folder)) for folder in landing.CSV_HEADERS)
+    sent = len(found) + sum(len(rows(out, folder)) for folder in records.CSV_HEADERS)
     assert counts.duplicates == sent - sent_once > 0
 
 
@@ -151,7 +153,7 @@ def test_the_counts_are_what_landed(made: tuple[Path, ProducedCounts]) -> None:
 def test_the_readings_are_dealt_evenly_to_the_files(tmp_path: Path, readings: int) -> None:
     world = replace(SMALL, readings=readings, late_share=0, duplicate_share=0)
     counts = produce(world, tmp_path)
-    dealt = Counter(piece for piece, line in lines(tmp_path) if line["topic"] == landing.BPM)
+    dealt = Counter(piece for piece, line in lines(tmp_path) if line["topic"] == records.BPM)
     assert sum(dealt.values()) == counts.readings == readings
     assert len(dealt) == world.files
     assert max(dealt.values()) - min(dealt.values()) <= 1
@@ -161,7 +163,7 @@ def test_the_files_are_in_order_of_time_when_nothing_is_late(tmp_path: Path) -> 
     produce(replace(SMALL, late_share=0, duplicate_share=0), tmp_path)
     times = defaultdict(list)
     for piece, line in lines(tmp_path):
-        if line["topic"] == landing.BPM:
+        if line["topic"] == records.BPM:
             times[piece].append(event_time(line))
     for piece in range(SMALL.files - 1):
         # A device sends its readings a batch at a time.
@@ -193,7 +195,7 @@ def test_no_file_is_missing_however_much_is_late(tmp_path: Path) -> None:
     world = World(users=1, days=1, readings=200, files=200, late_share=0.5)
     counts = produce(world, tmp_path)
     assert counts.late > 0
-    assert counts.files == len(list((tmp_path / landing.MULTIPLEX).iterdir())) == 200
+    assert counts.files == len(list((tmp_path / records.MULTIPLEX).iterdir())) == 200
 
 
 def test_nothing_is_late_in_a_single_file(tmp_path: Path) -> None:
@@ -201,10 +203,10 @@ def test_nothing_is_late_in_a_single_file(tmp_path: Path) -> None:
 
 
 def owners(out: Path, world: World) -> dict[int, list[int]]:
-    """Give the users of each device, in order of registration."""
+    """Return the users of each device, in order of registration."""
     registered = {
         (int(row["device_id"]), float(row["registration_timestamp"]), int(row["user_id"]))
-        for row in rows(out, landing.REGISTERED_USERS)
+        for row in rows(out, records.REGISTERED_USERS)
     }
     found = defaultdict(list)
     for device, at, user in sorted(registered):
@@ -227,7 +229,7 @@ def test_readings_during_a_workout_are_of_a_device_of_its_user(
     assert sum(len(found) == 2 for found in devices.values()) == handed_on
     worn = set()
     strange = 0
-    for value in payloads(tmp_path, landing.BPM):
+    for value in payloads(tmp_path, records.BPM):
         found = devices.get(value["device_id"])
         if found:
             worn.add((found[-1 if value["time"] >= world.handover else 0], value["time"]))
@@ -235,7 +237,7 @@ def test_readings_during_a_workout_are_of_a_device_of_its_user(
     assert strange == counts.unknown_device_readings == 30 * days
 
     sessions: dict[tuple[int, ...], dict[str, float]] = defaultdict(dict)
-    for value in payloads(tmp_path, landing.WORKOUT):
+    for value in payloads(tmp_path, records.WORKOUT):
         key = (value["user_id"], value["workout_id"], value["session_id"])
         sessions[key][value["action"]] = value["timestamp"]
     assert all("start" in session for session in sessions.values())
@@ -251,8 +253,8 @@ def test_visits_are_of_known_macs_and_an_open_one_is_closed_by_a_later_row(
     made: tuple[Path, ProducedCounts],
 ) -> None:
     out, counts = made
-    macs = {row["mac_address"] for row in rows(out, landing.REGISTERED_USERS)}
-    visits = rows(out, landing.GYM_LOGINS)
+    macs = {row["mac_address"] for row in rows(out, records.REGISTERED_USERS)}
+    visits = rows(out, records.GYM_LOGINS)
     closed = {(r["mac_address"], r["gym"], r["login"]) for r in visits if r["logout"]}
     still_open = {(r["mac_address"], r["gym"], r["login"]) for r in visits if not r["logout"]}
     assert still_open
@@ -268,7 +270,7 @@ def test_profiles_begin_with_new_and_some_are_updated_or_deleted(tmp_path: Path)
     produce(World(users=100, days=2, readings=1000), tmp_path)
     kinds: Counter[str] = Counter()
     first: dict[int, tuple[float, str]] = {}
-    for value in payloads(tmp_path, landing.USER_INFO):
+    for value in payloads(tmp_path, records.USER_INFO):
         kinds[value["update_type"]] += 1
         event = (value["timestamp"], value["update_type"])
         first[value["user_id"]] = min(first.get(value["user_id"], event), event)
@@ -359,5 +361,5 @@ def test_a_device_may_be_worn_at_every_second(tmp_path: Path) -> None:
     world = World(users=1, days=1, readings=DAY, late_share=0, duplicate_share=0)
     produce(world, tmp_path)
     own = person(world.seed, 0).device_id
-    times = [v["time"] for v in payloads(tmp_path, landing.BPM) if v["device_id"] == own]
+    times = [v["time"] for v in payloads(tmp_path, records.BPM) if v["device_id"] == own]
     assert len(times) == len(set(times)) == DAY - 30

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from python_ingest import landing
-from python_ingest.produce import ProducedCounts, World, produce_continuously
+from fitness.samples import records
+from fitness.samples.produce import ProducedCounts, World, produce_continuously
 from tests.python.unit.produced_files import payloads, rows
 
 
@@ -18,7 +18,7 @@ class Clock:
         self.now, self._left = now, ticks
 
     def __call__(self) -> float:
-        """Tell the epoch seconds."""
+        """Return the epoch seconds."""
         return self.now
 
     def wait(self, timeout: float) -> bool:
@@ -41,20 +41,20 @@ def test_live_readings_come_at_the_rate_with_present_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, interval: float
 ) -> None:
     counts = live(tmp_path, rate, interval, 8, monkeypatch)
-    readings = payloads(tmp_path, landing.BPM)
+    readings = payloads(tmp_path, records.BPM)
     assert counts.readings == len(readings) == int(rate * interval * 8)
     times = [value["time"] for value in readings]
     assert min(times) >= 1_800_000_000
     assert max(times) < 1_800_000_000 + 8 * interval
     if rate >= 1:
         assert Counter(times).keys() == set(range(min(times), min(times) + int(8 * interval)))
-    registered = {int(row["device_id"]) for row in rows(tmp_path, landing.REGISTERED_USERS)}
+    registered = {int(row["device_id"]) for row in rows(tmp_path, records.REGISTERED_USERS)}
     assert {value["device_id"] for value in readings} <= registered
 
 
 def test_live_files_are_one_an_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = live(tmp_path, 10, 5, 8, monkeypatch)
-    assert counts.files == len(list((tmp_path / landing.MULTIPLEX).iterdir())) == 8
+    assert counts.files == len(list((tmp_path / records.MULTIPLEX).iterdir())) == 8
 
 
 def test_live_workouts_follow_one_another_and_end_when_stopped(
@@ -62,7 +62,7 @@ def test_live_workouts_follow_one_another_and_end_when_stopped(
 ) -> None:
     live(tmp_path, 6, 30, 60, monkeypatch)
     events: dict[int, list[tuple[float, str, int]]] = defaultdict(list)
-    for value in payloads(tmp_path, landing.WORKOUT):
+    for value in payloads(tmp_path, records.WORKOUT):
         events[value["user_id"]].append((value["timestamp"], value["action"], value["workout_id"]))
     assert len(events) == 6
     for found in events.values():
@@ -73,7 +73,7 @@ def test_live_workouts_follow_one_another_and_end_when_stopped(
         assert [at for _, at in starts] == [1_800_000_000, *ends[:-1]]
         assert ends[-1] == 1_800_001_800
         assert len(starts) >= 3
-    visits = rows(tmp_path, landing.GYM_LOGINS)
+    visits = rows(tmp_path, records.GYM_LOGINS)
     closed = {(r["mac_address"], r["login"]) for r in visits if r["logout"]}
     assert {(r["mac_address"], r["login"]) for r in visits if not r["logout"]} == closed
     assert closed

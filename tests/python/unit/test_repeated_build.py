@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from python_ingest.continuous import FIRST_WAIT, RepeatedBuild
-from python_ingest.errors import BuildError, HeapError
-from python_ingest.settings import Rhythm
+from fitness.continuous import FIRST_WAIT, RepeatedBuild
+from fitness.errors import BuildError, HeapError
+from fitness.settings import Rhythm
 
 RHYTHM = Rhythm(
     ingest=timedelta(seconds=2),
@@ -28,7 +28,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     clock = Clock()
     with monkeypatch.context() as patched:
-        patched.setattr("python_ingest.continuous.time.monotonic", lambda: clock.now)
+        patched.setattr("fitness.continuous.time.monotonic", lambda: clock.now)
         yield clock
 
 

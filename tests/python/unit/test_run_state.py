@@ -2,7 +2,7 @@
 
 import re
 
-from python_ingest.settings import PROJECT
+from fitness.settings import PROJECT
 
 # At the end of a run no thread is left.
 AT_THE_END = "kept"

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from python_ingest.server import Address, arguments
-from python_ingest.settings import Settings, spark_conf
+from fitness.server import Address, arguments
+from fitness.settings import spark_conf
+from python_ingest.settings import Settings
 
 
 def test_queries_of_any_size_are_adapted_to_though_builds_do_without() -> None:

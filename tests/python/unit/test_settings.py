@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fitness.settings import PROJECT, spark_conf
 from python_ingest.errors import SettingError
-from python_ingest.settings import PROJECT, duration, read_settings, spark_conf
+from python_ingest.settings import duration, read_settings
 
 
 @pytest.fixture(autouse=True)

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from python_ingest import build_log, restart_log
-from python_ingest.cli import app
-from python_ingest.continuous import check_heap
-from python_ingest.dbt_arguments import with_whole_tests
-from python_ingest.doctor import heap
-from python_ingest.errors import MORE_MEMORY, HeapError
-from python_ingest.lock import only_one
-from python_ingest.restart_log import Restart
+from fitness import build_log, restart_log
+from fitness.cli import app
+from fitness.continuous import check_heap
+from fitness.dbt_arguments import with_whole_tests
+from fitness.doctor import heap
+from fitness.errors import MORE_MEMORY, HeapError
+from fitness.lock import only_one
+from fitness.restart_log import Restart
+from fitness.status import as_text, read_status
 from python_ingest.settings import Settings
-from python_ingest.status import as_text, read_status
 from tests.python.work_logs import START, land_batch, note_build
 
 
@@ -87,6 +87,13 @@ def test_bronze_is_behind_by_the_files_that_have_not_landed(settings: Settings) 
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("mac_address,gym,login,logout\n")
     assert read_status(settings).bronze.count == 2
+
+
+def test_batches_that_an_earlier_version_logged_are_read(settings: Settings) -> None:
+    land_batch(settings, 0, 100)
+    [log] = (settings.lakehouse / "ingest_log").iterdir()
+    log.write_text(log.read_text().replace("skipped_files", "left_out"))
+    assert read_status(settings).gold.count == 100
 
 
 def test_entries_of_another_version_and_torn_ones_are_passed_over(settings: Settings) -> None:

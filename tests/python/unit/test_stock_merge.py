@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from benchmarks.stock_build import STOCK_MERGE
-from python_ingest.settings import PROJECT
+from fitness.settings import PROJECT
 
 
 def test_all_that_the_models_ask_for_has_a_stand_in(tmp_path: Path) -> None:

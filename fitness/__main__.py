@@ -1,0 +1,5 @@
+"""`python -m fitness` is the command `fitness`."""
+
+from fitness.cli import app
+
+app()

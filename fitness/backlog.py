@@ -1,0 +1,57 @@
+"""How far behind each layer is, from files and logs, without Spark."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fitness.build_log import BuildFigures
+from fitness.ingest_log import LoggedBatch
+from python_ingest import file_source_log
+from python_ingest.feeds import feeds_by_folder
+from python_ingest.settings import Settings
+
+MOST_BATCHES = 10_000
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What a layer is behind by: files or rows, and since when the oldest waits."""
+
+    count: int
+    since: datetime | None
+
+
+def built_until(builds: Sequence[BuildFigures]) -> dict[str, datetime]:
+    """Give, by layer, the instant before which all that had landed has been built into it."""
+    until = dict.fromkeys(("silver", "gold"), datetime.min.replace(tzinfo=UTC))
+    for build in builds:
+        if "silver" in build.layers:
+            until["silver"] = build.began
+        if "gold" in build.layers:  # It reads what silver had then.
+            until["gold"] = until["silver"]
+    return until
+
+
+def backlog_of_bronze(batches: Sequence[LoggedBatch], until: datetime) -> Backlog:
+    """Return the rows that have landed since an instant."""
+    left = [batch for batch in batches if batch.rows and batch.landed_at >= until]
+    return Backlog(sum(b.total for b in left), min((b.landed_at for b in left), default=None))
+
+
+def backlog_of_landing(settings: Settings) -> Backlog:
+    """Return the files that have not landed."""
+    # A file that is renamed into the folder changes its ctime, not its mtime.
+    arrivals = [file.st_ctime for file in waiting_files(settings)]
+    return Backlog(len(arrivals), datetime.fromtimestamp(min(arrivals), UTC) if arrivals else None)
+
+
+def waiting_files(settings: Settings) -> list[os.stat_result]:
+    """Return the files that have not landed."""
+    return [
+        Path(path).stat()
+        for name in feeds_by_folder()
+        if (folder := settings.landing / name).exists()
+        for path in file_source_log.waiting_files(folder, settings.checkpoints / name)
+    ]

@@ -1,0 +1,288 @@
+"""The command line `fitness`."""
+
+import json
+import logging
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fitness.settings import Rhythm, is_served
+from fitness.terminal import console, plain_errors, progress, set_up_logging, stop_on_signals
+from python_ingest.settings import duration, read_settings
+
+log = logging.getLogger(__name__)
+
+app = typer.Typer(
+    help="Land, build and read the fitness lakehouse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+Landing = Annotated[
+    Path | None, typer.Option(help="The landing folder. Default: FITNESS_LANDING or data/landing.")
+]
+Lakehouse = Annotated[
+    Path | None,
+    typer.Option(help="The lakehouse folder. Default: FITNESS_LAKEHOUSE or data/lakehouse."),
+]
+Out = Annotated[
+    Path | None, typer.Option(help="The landing folder. Default: FITNESS_LANDING or data/landing.")
+]
+Interval = Annotated[
+    str, typer.Option(help="With --continuous: how often to look for files, as in 5s or 1m.")
+]
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.callback()
+def main() -> None:
+    """Set up what all commands share."""
+    set_up_logging()
+
+
+@app.command()
+def produce(
+    users: Annotated[int, typer.Option(help="Members, each with a device.")] = 100,
+    days: Annotated[int, typer.Option(help="Days from 2026-01-05 on.")] = 7,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 0,
+    files: Annotated[int, typer.Option(help="Files to cut the multiplexed feed into.")] = 10,
+    readings: Annotated[
+        int | None,
+        typer.Option(help="Heart-rate readings in all. Default: about 40 minutes a user and day."),
+    ] = None,
+    continuous: Annotated[
+        bool, typer.Option("--continuous", help="Write small files as time goes by, until stopped.")
+    ] = False,
+    rate: Annotated[float, typer.Option(help="Readings a second, with --continuous.")] = 50.0,
+    interval: Annotated[float, typer.Option(help="Seconds a file, with --continuous.")] = 5.0,
+    out: Out = None,
+) -> None:
+    """Write the five feeds of an invented gym into the landing folder."""
+    from fitness.samples.produce import World, produce, produce_continuously
+
+    with plain_errors():
+        folder = read_settings(landing=out).landing
+        world = World(users=users, days=days, seed=seed, files=files, readings=readings)
+        if continuous:
+            with progress(f"Producing {rate:g} readings a second into {folder} until stopped"):
+                counts = produce_continuously(world, folder, rate, interval, stop_on_signals())
+        else:
+            with progress(f"Producing into {folder}") as add:
+                counts = produce(world, folder, lambda done: add(f"{done:,} readings"))
+        for name, count in asdict(counts).items():
+            console.print(f"  {name.replace('_', ' '):<24} {count:>12,}", highlight=False)
+
+
+@app.command("import")
+def import_files(
+    files: Annotated[list[Path], typer.Argument(help="Garmin or ANT activity files (.fit).")],
+    user: Annotated[int | None, typer.Option(help="The user's id. Default: made up.")] = None,
+    device: Annotated[int | None, typer.Option(help="The device's id. Default: made up.")] = None,
+    out: Out = None,
+) -> None:
+    """Turn recorded activities into landing records."""
+    from fitness.samples.fit import import_fit
+
+    with plain_errors():
+        folder = read_settings(landing=out).landing
+        for imported in import_fit(files, folder, user, device):
+            console.print(
+                f"{imported.source.name}: user {imported.user_id}, device {imported.device_id}, "
+                f"{len(imported.sessions)} sessions, {imported.readings:,} readings",
+                highlight=False,
+            )
+
+
+@app.command()
+def ingest(
+    landing: Landing = None,
+    lakehouse: Lakehouse = None,
+    continuous: Annotated[
+        bool, typer.Option("--continuous", help="Go on landing what is new, until stopped.")
+    ] = False,
+    interval: Interval = "5s",
+    clean_after: Annotated[
+        str | None,
+        typer.Option(
+            help="Remove files that landed so long ago, as in 30d. "
+            "Default: FITNESS_CLEAN_AFTER, or to keep them."
+        ),
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to move such files instead. Default: FITNESS_ARCHIVE, or to delete them."
+        ),
+    ] = None,
+) -> None:
+    """Land new files in the bronze tables."""
+    from fitness.cold_start import is_small_ingest
+    from fitness.run import run_ingest, start
+
+    with plain_errors():
+        settings = read_settings(landing, lakehouse, clean_after, archive)
+        short_lived = not continuous and is_small_ingest(settings)
+        # Without a metastore, so that builds can go on beside it.
+        spark = start(settings, with_metastore=False, short_lived=short_lived)
+        run_ingest(spark, settings, every=duration(interval) if continuous else None)
+
+
+@app.command(context_settings=PASS_ON)
+def build(context: typer.Context, lakehouse: Lakehouse = None) -> None:
+    """Build silver and gold and test them: dbt build without unit tests.
+
+    Any further arguments are passed on to dbt.
+    """
+    from fitness.cold_start import is_small_build, load_dbt, warm_up
+    from fitness.run import run_build, start
+
+    with plain_errors():
+        settings = read_settings(lakehouse=lakehouse)
+        load_dbt()
+        if not is_served(settings.target):
+            spark = start(settings, short_lived=is_small_build(settings, context.args))
+            warm_up(spark, settings)
+        run_build(settings, context.args)
+
+
+@app.command(context_settings=PASS_ON)
+def run(
+    context: typer.Context,
+    landing: Landing = None,
+    lakehouse: Lakehouse = None,
+    continuous: Annotated[
+        bool, typer.Option("--continuous", help="Go on landing and building, until stopped.")
+    ] = False,
+    interval: Interval = "2s",
+    shortest: Annotated[
+        str, typer.Option(help="With --continuous: the shortest time between two builds' starts.")
+    ] = "10s",
+    longest: Annotated[
+        str, typer.Option(help="With --continuous: build so often even if nothing has landed.")
+    ] = "1h",
+    tests: Annotated[
+        str, typer.Option(help="With --continuous: how often to test what has changed.")
+    ] = "5m",
+    whole_tests: Annotated[
+        str, typer.Option(help="With --continuous: how often tests look at whole tables.")
+    ] = "1d",
+) -> None:
+    """Land new files, then build and test; further arguments are dbt build's."""
+    from fitness.cold_start import is_small_build, is_small_ingest, load_dbt
+    from fitness.run import run_both, run_build, run_ingest, start
+
+    with plain_errors():
+        settings = read_settings(landing, lakehouse)
+        pauses = (interval, shortest, longest, whole_tests, tests)
+        rhythm = Rhythm(*(duration(each) for each in pauses))
+        if continuous and any(argument.startswith("--vars") for argument in context.args):
+            raise ValueError("--vars cannot be given with --continuous: use dbt_project.yml.")
+        load_dbt()
+        short_lived = (
+            not continuous and is_small_ingest(settings) and is_small_build(settings, context.args)
+        )
+        with_metastore = not is_served(settings.target)
+        spark = start(settings, with_metastore=with_metastore, short_lived=short_lived)
+        if continuous:
+            run_both(spark, settings, rhythm, context.args)
+        else:
+            run_ingest(spark, settings)
+            run_build(settings, context.args)
+
+
+@app.command()
+def show(
+    tables: Annotated[
+        list[str] | None, typer.Argument(help="Tables as layer.name. Default: the gold tables.")
+    ] = None,
+    lakehouse: Lakehouse = None,
+    rows: Annotated[int, typer.Option(help="The most rows of each.")] = 20,
+) -> None:
+    """Print tables of the lakehouse."""
+    from fitness.run import start
+    from fitness.show import show_tables
+
+    with plain_errors():
+        settings = read_settings(lakehouse=lakehouse)
+        show_tables(start(settings, short_lived=True), settings, console, tables, rows)
+
+
+@app.command()
+def status(
+    landing: Landing = None,
+    lakehouse: Lakehouse = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+) -> None:
+    """Show what runs, how far behind each layer is and what failed; exit with 1 if a build did."""
+    from fitness.status import as_text, read_status
+
+    with plain_errors():
+        found = read_status(read_settings(landing, lakehouse))
+    if as_json:
+        typer.echo(json.dumps(asdict(found), default=str, indent=2))
+    else:
+        for line in as_text(found, datetime.now(UTC)):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if found.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def server(lakehouse: Lakehouse = None) -> None:
+    """Serve the lakehouse to dbt's target `server` and to JDBC clients, until stopped.
+
+    Set FITNESS_SERVER_HOST and FITNESS_SERVER_PORT for another address than 127.0.0.1:10000.
+    """
+    from fitness.server import LOG, LOOPBACK, read_address, serve
+
+    with plain_errors():
+        address = read_address()
+        console.print(
+            f"Serving jdbc:hive2://{address.host}:{address.port} until stopped; log: {LOG}",
+            soft_wrap=True,
+            highlight=False,
+        )
+        if address.host != LOOPBACK:
+            log.warning("Whoever reaches %s can read, change and delete all tables.", address.host)
+        serve(read_settings(lakehouse=lakehouse), address)
+
+
+@app.command()
+def maintain(
+    lakehouse: Lakehouse = None,
+    keep: Annotated[
+        str, typer.Option(help="How long at least to keep files of the past; 7d or more.")
+    ] = "7d",
+) -> None:
+    """Compact the tables' files and remove old ones (OPTIMIZE and VACUUM): run it every night.
+
+    It may run beside an ingest and builds: it waits for a build that is running.
+    """
+    from fitness import maintenance
+    from fitness.run import start
+
+    with plain_errors():
+        settings, kept = read_settings(lakehouse=lakehouse), duration(keep)
+        maintenance.check(settings, kept)
+        spark = start(settings, with_metastore=False)
+        with progress("Maintaining all tables") as add:
+            done = maintenance.maintain(spark, settings, kept, add)
+        console.print(f"Maintained {len(done)} tables.", highlight=False)
+
+
+@app.command()
+def doctor(landing: Landing = None, lakehouse: Lakehouse = None) -> None:
+    """Check what the project needs, and how to mend what is wrong."""
+    from fitness.doctor import examine
+
+    with plain_errors():
+        findings = examine(read_settings(landing, lakehouse))
+    for finding in findings:
+        mark = "[green]ok[/green]" if finding.is_good else "[red]wrong[/red]"
+        console.print(f"{mark:>5}  {finding.what}", highlight=False, soft_wrap=True)
+    if not all(finding.is_good for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,142 @@
+"""What makes a cold start faster; without any of it everything works, more slowly.
+
+The class archive (Java's class data sharing) has the classes that Spark loads: the JVM maps it
+instead of reading, checking and linking some 20,000 classes, which saves seconds at each start. One
+of another Java, or of a folder that has moved since, is not used.
+"""
+
+import logging
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+
+from pyspark.sql import SparkSession
+
+from fitness import build_log, ingest_log
+from fitness.backlog import backlog_of_bronze, built_until, waiting_files
+from fitness.dbt_arguments import asks_whole_tests
+from fitness.landing import ingest
+from fitness.samples.produce import World, produce
+from fitness.settings import PROJECT, export, spark_conf
+from fitness.spark import JAVA_OPTIONS, end_jvm, java_build, java_path, start_spark
+from python_ingest.settings import Settings
+
+# Named in profiles.yml too.
+ARCHIVE = PROJECT / ".cache" / "spark.jsa"
+TRAINING = (
+    "create or replace temporary view news as select * from bronze.registered_users_bz",
+    "create table silver.training using delta as select * from news",
+    "merge into silver.training as t using news as n on t.user_id <=> n.user_id "
+    "when matched then update set * when not matched then insert *",
+    "select user_id, count(*), max(mac_address) from silver.training group by user_id order by 1",
+)
+# Use C1 only, of the JVM's two compilers: C2 pays off after minutes. Alone, C1 has 48 MB for its
+# code by default, and a first build fills them, which ends compilation: give it what both have.
+C1_ONLY = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
+SMALL_BUILD = 500_000  # rows
+SMALL_INGEST = 100_000_000  # bytes, of about as many rows
+RECENT = 1_000  # entries of a log, enough for a guess
+
+
+def is_small_ingest(settings: Settings) -> bool:
+    """Return whether little waits to be landed; a guess: what waits in Kafka is not known."""
+    if settings.kafka or settings.catalog:
+        return False
+    try:
+        return sum(file.st_size for file in waiting_files(settings)) <= SMALL_INGEST
+    except (OSError, ValueError):  # Which is for the ingest to say.
+        return False
+
+
+def is_small_build(settings: Settings, arguments: Sequence[str]) -> bool:
+    """Return whether a build with arguments for dbt has little to do; a guess.
+
+    A model whose code has changed is built wholly, which is not known here.
+    """
+    if asks_whole_tests(arguments) or {"-f", "--full-refresh"} & {*arguments}:
+        return False
+    batches = ingest_log.newest(settings.lakehouse, RECENT)
+    until = built_until(build_log.newest(settings.lakehouse, RECENT))["gold"]
+    is_all = len(batches) < RECENT or batches[0].landed_at < until
+    return is_all and backlog_of_bronze(batches, until).count <= SMALL_BUILD
+
+
+def short_lived_conf(target: str) -> dict[str, str]:
+    """Return Spark's settings for work of a minute or two; longer work is slower with them."""
+    conf = dict(spark_conf(target))
+    conf[JAVA_OPTIONS] += f" {C1_ONLY}"
+    return conf
+
+
+def load_dbt() -> None:
+    """Let dbt load in the background: it takes seconds, as Spark does to start."""
+    Thread(target=import_module, args=["dbt.cli.main"], daemon=True).start()
+
+
+def warm_up(spark: SparkSession, settings: Settings) -> None:
+    """Let Spark read a table in the background: its first takes seconds, and dbt reads files."""
+
+    def read_watermarks() -> None:
+        # The build says what is wrong, and without a table there is a first load to do.
+        with suppress(Exception):
+            spark.read.format("delta").load(str(settings.lakehouse / "ops/watermarks")).collect()
+
+    Thread(target=read_watermarks, daemon=True).start()
+
+
+def make_archive(archive: Path = ARCHIVE) -> None:
+    """Load the classes of an ingest and of some SQL; leave their archive and its label."""
+    archive.parent.mkdir(exist_ok=True)
+    with TemporaryDirectory() as folder:
+        partial = Path(folder) / archive.name
+        settings = Settings(Path(folder) / "landing", Path(folder) / "lakehouse")
+        produce(World(users=2, days=1, seed=0, files=1, readings=100), settings.landing)
+        export(settings)
+        conf = dict(spark_conf(settings.target))
+        conf[JAVA_OPTIONS] = conf[JAVA_OPTIONS].replace(
+            f"-XX:SharedArchiveFile={archive.relative_to(PROJECT)}",
+            f"-XX:ArchiveClassesAtExit={partial}",
+        )
+        spark = start_spark(settings, conf)
+        ingest(spark, settings)
+        for schema in ("bronze", "silver"):
+            spark.sql(f"create schema {schema} location '{schema}'")
+        spark.sql(
+            "create table bronze.registered_users_bz using delta "
+            f"location '{settings.lakehouse}/bronze/registered_users_bz'"
+        )
+        for statement in TRAINING:
+            spark.sql(statement).collect()
+        end_jvm(spark)  # Which writes the archive at its end.
+        shutil.move(partial, archive)
+        label_of(archive).write_text(made_for())
+
+
+def is_current(archive: Path = ARCHIVE) -> bool:
+    """Return whether an archive is there that Java will take."""
+    label = label_of(archive)
+    return archive.exists() and label.exists() and label.read_text() == made_for()
+
+
+def label_of(archive: Path) -> Path:
+    """Return the file that says what an archive was made for."""
+    return archive.with_suffix(".txt")
+
+
+def made_for() -> str:
+    """Return what an archive made now is for: this Java and these jars, at these paths."""
+    locked = sha256((PROJECT / "uv.lock").read_bytes()).hexdigest()
+    return f"{java_build(java_path())}{PROJECT}\n{locked}\n"
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    if not is_current():
+        sys.stderr.write("Archiving Spark's classes (once; every start is faster for it)\n")
+        make_archive()

@@ -1,0 +1,30 @@
+"""The log of a Delta table as files: commits `<version>.json`, checkpoints and their checksums.
+
+The names are of Delta's protocol. tests/python/integration/test_maintenance.py tells when a new
+version of Delta changes what is relied on here.
+"""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+
+def last_commit_time(table: Path) -> float:
+    """Return when a table's log last got a file, in seconds since 1970."""
+    return (table / "_delta_log").stat().st_mtime
+
+
+def cut_log(path: Path, kept: timedelta) -> None:
+    """Remove what a table's log has before its newest checkpoint that is older than `kept`.
+
+    Delta does the same by itself, after 30 days (its protocol calls it metadata cleanup). The
+    caller holds the table's lock.
+    """
+    log_folder, until = path / "_delta_log", time.time() - kept.total_seconds()
+    checkpoints = log_folder.glob("*.checkpoint.parquet")
+    first = max((f.name for f in checkpoints if f.stat().st_mtime < until), default="")
+    for file in log_folder.iterdir():
+        # Checksums of files have their name after a dot.
+        version = file.name.lstrip(".")[:20]
+        if version.isdigit() and version < first[:20]:
+            file.unlink()

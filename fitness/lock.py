@@ -1,0 +1,117 @@
+"""One process at a time for work that two must not do at once."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from py4j.protocol import Py4JError
+
+from python_ingest.errors import BusyError
+from python_ingest.settings import Settings
+
+if TYPE_CHECKING:  # Who only asks for the holder of a lock does without Spark.
+    from pyspark.sql import SparkSession
+
+POLL = 0.2  # seconds
+MAINTENANCE = "maintenance"
+LONGEST_MAINTENANCE = timedelta(minutes=30)  # of a table
+SECONDS_TO_DIE = 60.0  # for the JVM of a process that was killed
+
+
+@contextmanager
+def writing(spark: "SparkSession | None", settings: Settings, work: str) -> Iterator[None]:
+    """Hold the lakehouse's lock for `work` that writes tables; waits for the maintenance of one.
+
+    Raises BusyError if another process is at the same work. `spark` is that of this process, None
+    if a server or a warehouse does the work.
+    """
+    is_maintained = holder(settings.lakehouse, MAINTENANCE) is not None
+    patience = LONGEST_MAINTENANCE if is_maintained else timedelta()
+    with only_one(settings.lakehouse, work, patience), held_by_jvm(spark, settings, work):
+        yield
+
+
+@contextmanager
+def only_one(lakehouse: Path, work: str, patience: timedelta = timedelta()) -> Iterator[None]:
+    """Hold the lakehouse's lock for `work`.
+
+    Raises BusyError if another process holds it for longer than `patience`. The operating system
+    releases the lock when its holder dies, however it dies.
+    """
+    lakehouse.mkdir(parents=True, exist_ok=True)
+    # Twice at least: holder() has the lock for a moment to see whether anybody has.
+    until = time.monotonic() + max(patience.total_seconds(), POLL)
+    with lock_file(lakehouse, work).open("a+") as file:
+        while not lock(file, fcntl.LOCK_EX):
+            if time.monotonic() >= until:
+                raise BusyError(
+                    f"Another {work} (process {read_holder_pid(file)}) is at work on {lakehouse}: "
+                    "wait until it has finished, or stop it."
+                )
+            time.sleep(POLL)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextmanager
+def held_by_jvm(spark: "SparkSession | None", settings: Settings, work: str) -> Iterator[None]:
+    """Let the JVM hold the lakehouse's lock for `work` too.
+
+    The JVM of a process that was killed outlives it for a moment, and may still commit. Raises
+    BusyError if it does so for long.
+    """
+    if spark is None:
+        yield
+        return
+    jvm = cast(Any, spark)._jvm
+    file = jvm.java.io.RandomAccessFile(str(settings.lakehouse / f".{work}.jvm.lock"), "rw")
+    try:
+        until = time.monotonic() + SECONDS_TO_DIE
+        while file.getChannel().tryLock() is None:
+            if time.monotonic() > until:
+                raise BusyError(
+                    f"The Java process of another {work}, which has ended, is still at work on "
+                    f"{settings.lakehouse}: wait until it has finished, or stop it."
+                )
+            time.sleep(0.1)
+        yield
+    finally:
+        # Without a JVM there is no lock either.
+        with suppress(Py4JError, ConnectionError):
+            file.close()
+
+
+def lock_file(lakehouse: Path, work: str) -> Path:
+    """Return the file of the lock."""
+    return lakehouse / f".{work}.lock"
+
+
+def lock(file: TextIO, kind: int) -> bool:
+    """Lock a file for this process, unless another has; return whether it is locked now."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def read_holder_pid(file: TextIO) -> str:
+    """Return the process that has written itself into a lock's file."""
+    file.seek(0)
+    return file.read().strip() or "unknown"
+
+
+def holder(lakehouse: Path, work: str) -> str | None:
+    """Return the process that holds the lakehouse's lock for `work`, if one does."""
+    path = lock_file(lakehouse, work)
+    if not path.exists():
+        return None
+    with path.open() as file:
+        return None if lock(file, fcntl.LOCK_SH) else read_holder_pid(file)

@@ -1,0 +1,159 @@
+"""Maintenance of the tables: OPTIMIZE and VACUUM, and short logs in a continuous run.
+
+It reads tables by path, so it needs no metastore and may run beside a service that ingests and
+builds. On a local file system two processes must not commit to one table at once: it holds the lock
+of those who write a table while it maintains it.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from pathlib import Path
+
+from delta import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+
+from fitness.delta_log import cut_log, last_commit_time
+from fitness.lock import MAINTENANCE, POLL, held_by_jvm, only_one
+from python_ingest.errors import BusyError, FitnessError, SettingError
+from python_ingest.settings import Settings
+from python_ingest.tables import is_table
+
+log = logging.getLogger(__name__)
+
+# Delta's own least: a reader or writer that began before may still need the files.
+LEAST_KEPT = timedelta(days=7)
+# What has not been built for longer compares its inputs whole when it is.
+LONGEST_UNREAD = timedelta(days=30)
+# The first commit that has not been read may be little younger than the last that has.
+MARGIN = timedelta(hours=1)
+LONGEST_BUILD = timedelta(hours=2)
+# How much of its tables' logs a continuous run keeps. Older commits that all have read are needed
+# for time travel only, and each hour of them, some 360 commits, costs every build a second.
+LEAST_LOG, LONGEST_LOG = timedelta(minutes=15), timedelta(days=1)
+MANY_CALLS = 50  # of Upkeep, each of which leaves a few small files in a table
+WATERMARKS = "*ops/watermarks"
+
+
+def check(settings: Settings, keep: timedelta) -> None:
+    """Raise SettingError for a time too short, FitnessError on Databricks."""
+    if settings.catalog:
+        raise FitnessError(
+            "On Databricks let predictive optimization maintain the tables, or schedule OPTIMIZE "
+            "and VACUUM there."
+        )
+    if keep < LEAST_KEPT:
+        raise SettingError(f"Readers need files for {LEAST_KEPT.days} days: keep them so long.")
+
+
+def maintain(
+    spark: SparkSession,
+    settings: Settings,
+    keep: timedelta = LEAST_KEPT,
+    on_table: Callable[[str], None] = lambda _: None,
+) -> list[str]:
+    """Optimize and vacuum every table; return those that are done, as `layer.name`.
+
+    Files are kept for `keep`, and for longer where a model or a test has yet to read the changes in
+    them. It waits for a build that is running, and a build waits for the table that it maintains.
+    An ingest that is running maintains the bronze tables itself: they are skipped.
+
+    `on_table` is called with a message on each table. Raises BusyError if a build does not end, or
+    another maintenance is at work.
+    """
+    done = []
+    with only_one(settings.lakehouse, MAINTENANCE):
+        unread = unread_since(spark, settings)
+        for path in sorted(filter(is_table, settings.lakehouse.glob("*/*"))):
+            name = f"{path.parent.name}.{path.name}"
+            is_bronze = path.parent.name == "bronze"
+            writers = ("ingest", timedelta()) if is_bronze else ("build", LONGEST_BUILD)
+            try:
+                with (
+                    only_one(settings.lakehouse, *writers),
+                    held_by_jvm(spark, settings, writers[0]),
+                ):
+                    tidy(spark, path, retention(name, unread, keep))
+            except BusyError:
+                if not is_bronze:
+                    raise
+                on_table(f"{name}: skipped, since an ingest is running.")
+                continue
+            done.append(name)
+            on_table(f"{name}: done.")
+            time.sleep(2 * POLL)  # A build that waits goes first.
+    return done
+
+
+class Upkeep:
+    """Maintains tables in a continuous run; called between its other work.
+
+    Every MANY_CALLS calls the tables that had commits meanwhile become due; each call then
+    maintains one of them, so that no other work waits long. Their logs are cut too: each look at a
+    log lists its whole folder, and a continuous run makes thousands of commits a day.
+    """
+
+    def __init__(self, spark: SparkSession, settings: Settings, layers: str = "*") -> None:
+        self._spark, self._settings, self._layers = spark, settings, layers
+        self._calls, self._began = 0, time.time()
+        self._due: list[Path] = []
+
+    def __call__(self) -> None:
+        """Tidy the next table that is due, if there is one; the caller holds the table's lock."""
+        self._calls += 1
+        if self._calls % MANY_CALLS == 0:
+            tables = filter(is_table, self._settings.lakehouse.glob(f"{self._layers}/*"))
+            self._due = sorted(t for t in tables if last_commit_time(t) >= self._began)
+            self._began = time.time()
+        if self._due:
+            table = self._due.pop()
+            name = f"{table.parent.name}.{table.name}"
+            try:
+                unread = unread_since(self._spark, self._settings)
+                tidy(self._spark, table, retention(name, unread))
+                cut_log(table, retention(name, unread, LEAST_LOG, LONGEST_LOG, LEAST_LOG))
+            except (PySparkException, Py4JJavaError):
+                # Such as a conflict with another writer. It is due again after its next commits.
+                log.warning("%s was not compacted.", table, exc_info=True)
+
+
+def tidy(spark: SparkSession, path: Path, kept: timedelta) -> None:
+    """Put a table's small files together, and remove what it gave up longer ago than `kept`."""
+    table = DeltaTable.forPath(spark, str(path))
+    table.optimize().executeCompaction()
+    table.vacuum(kept / timedelta(hours=1))
+
+
+def retention(
+    table: str,
+    unread: Mapping[str, datetime],
+    keep: timedelta = LEAST_KEPT,
+    longest: timedelta = LONGEST_UNREAD,
+    margin: timedelta = MARGIN,
+) -> timedelta:
+    """Return how long to keep what a table, `layer.name`, gave up: `keep`, or until it is read.
+
+    `unread` is as unread_since() returns it.
+    """
+    if table not in unread:
+        return keep
+    return max(keep, min(datetime.now(UTC) - unread[table] + margin, longest))
+
+
+def unread_since(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
+    """Return when the commit was that a table's slowest reader has come to, by `layer.name`."""
+    # Those of developers too.
+    paths = [str(path) for path in settings.lakehouse.glob(WATERMARKS) if is_table(path)]
+    tables = [spark.read.format("delta").load(path) for path in paths]
+    if not tables:
+        return {}
+    marks = reduce(DataFrame.unionByName, tables).where("committed_at != ''")
+    oldest = marks.groupBy("input").agg(
+        F.unix_micros(F.min(F.expr("cast(committed_at as timestamp)"))).alias("at")
+    )
+    return {row.input: datetime.fromtimestamp(row["at"] / 1e6, UTC) for row in oldest.collect()}

@@ -1,0 +1,113 @@
+"""Landing and building as the commands do them, with progress and outcome on the terminal."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NoReturn
+
+from fitness import restart_log
+from fitness.dbt_arguments import EVERYDAY, UNTESTED, with_whole_tests
+from fitness.errors import MORE_MEMORY, HeapError
+from fitness.settings import Rhythm
+from fitness.terminal import console, progress, stop_on_signals
+from python_ingest.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from fitness.ingest_log import LoggedBatch
+
+log = logging.getLogger(__name__)
+
+
+def start(
+    settings: Settings, *, with_metastore: bool = True, short_lived: bool = False
+) -> "SparkSession":
+    """Start this process's Spark."""
+    from fitness.cold_start import short_lived_conf
+    from fitness.spark import start_spark
+
+    with progress("Starting Spark"):
+        conf = short_lived_conf(settings.target) if short_lived else None
+        return start_spark(settings, conf, with_metastore=with_metastore)
+
+
+def run_ingest(spark: "SparkSession", settings: Settings, every: timedelta | None = None) -> None:
+    """Land new files, once or as they come."""
+    from fitness.landing import ingest, ingest_continuously
+
+    if every is None:
+        with progress(f"Landing {settings.landing}") as add:
+            landed = ingest(spark, settings, on_batch(add))
+    else:
+        stop = stop_on_signals()
+        with progress(f"Landing {settings.landing} every {every} until stopped") as add:
+            landed = ingest_continuously(spark, settings, every, stop, on_batch(add))
+    if not landed:
+        console.print("Nothing new has landed.")
+    for table, count in sorted(landed.items()):
+        console.print(f"  {table:<20} {count:>12,} rows", highlight=False)
+
+
+def run_build(settings: Settings, arguments: list[str], kind: Sequence[str] = EVERYDAY) -> None:
+    """Build and print the outcome; resource types in `arguments` replace `kind`."""
+    from fitness.build import build
+
+    def on_log(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    with progress("Building silver and gold") as add:
+        chosen = any("resource-type" in argument for argument in arguments)
+        summary = build(settings, arguments if chosen else [*kind, *arguments], add, on_log)
+    console.print(summary, highlight=False)
+
+
+def run_both(
+    spark: "SparkSession", settings: Settings, rhythm: Rhythm, arguments: list[str]
+) -> None:
+    """Land and build what comes until stopped."""
+    from fitness.continuous import are_whole_tests_due, check_heap, run_continuously
+
+    is_proven = False
+
+    def build_next(is_test_due: bool) -> None:
+        nonlocal is_proven
+        try:
+            if not is_test_due:
+                run_build(settings, arguments, UNTESTED)
+            elif are_whole_tests_due(settings, rhythm):
+                run_build(settings, with_whole_tests(arguments))
+            else:
+                run_build(settings, arguments)
+            is_proven = True
+        finally:
+            check_heap(settings)
+
+    stop = stop_on_signals()
+    console.print("Landing and building what comes, until stopped.")
+    try:
+        run_continuously(spark, settings, rhythm, stop, on_batch(log.info), build_next)
+    except HeapError as error:
+        if stop.is_set():
+            return
+        if not is_proven:
+            raise
+        restart(spark, settings, str(error))
+
+
+def restart(spark: "SparkSession", settings: Settings, reason: str) -> NoReturn:
+    """Replace this process by a new one of the same command, and so its Spark; note the reason."""
+    from fitness.spark import end_jvm
+
+    log.warning("%s. Restarting Spark; if that happens often, %s.", reason, MORE_MEMORY)
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    restart_log.add(settings.lakehouse, restart_log.Restart(at, reason))
+    end_jvm(spark)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell
+
+
+def on_batch(add: Callable[[str], None]) -> Callable[["LoggedBatch"], None]:
+    """Return what shows a batch: in the live line on a terminal, else as a line of log."""
+    return lambda batch: add(str(batch)) if console.is_terminal else log.info("%s", batch)

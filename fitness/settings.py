@@ -1,0 +1,83 @@
+"""Settings of the command beside those of the ingest: the environment and profiles.yml."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from python_ingest.errors import SettingError
+from python_ingest.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[1]
+PROFILE = "fitness"
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How often to look for files, and how often to build, in continuous operation.
+
+    A build begins once something has landed, `shortest` after the last one began, and without
+    anything landing (a model or a seed may have changed) `longest` after. It tests too if none has
+    for `tests`, and its tests look at whole tables `whole` after they last did.
+    """
+
+    ingest: timedelta
+    shortest: timedelta
+    longest: timedelta
+    whole: timedelta = timedelta(days=1)
+    tests: timedelta = timedelta(minutes=5)
+
+
+def export(settings: Settings) -> None:
+    """Put settings in the environment, where profiles.yml and other processes find them."""
+    os.environ["FITNESS_LANDING"] = str(settings.landing)
+    os.environ["FITNESS_LAKEHOUSE"] = str(settings.lakehouse)
+    os.environ["FITNESS_TARGET"] = settings.target
+
+
+def developer_prefix() -> str:
+    """Return what the schemas of a developer, FITNESS_DEV, begin with; raises SettingError."""
+    name = os.environ.get("FITNESS_DEV", "")
+    if not re.fullmatch("[a-z0-9_]*", name):
+        raise SettingError(
+            f"FITNESS_DEV is {name}, which cannot be part of a schema: take a-z, 0-9 and _."
+        )
+    return f"dev_{name}_" if name else ""
+
+
+def spark_conf(target: str) -> Mapping[str, str]:
+    """Return the settings of the Spark that this process starts for a target of profiles.yml.
+
+    Beside a server it is that of `local`. Raises SettingError if there is no such target, or it has
+    no Spark to start.
+    """
+    output = output_of("local" if is_served(target) else target)
+    conf = output.get("server_side_parameters")
+    if conf is None:
+        raise SettingError(f"The target {target} of profiles.yml has no Spark of its own to start.")
+    return {key: str(value) for key, value in conf.items()}
+
+
+def is_served(target: str) -> bool:
+    """Return whether a target's statements go to a server, so that a build starts no Spark."""
+    return bool(output_of(target).get("method") == "thrift")
+
+
+def output_of(target: str) -> Mapping[str, Any]:
+    """Return a target of profiles.yml; raises SettingError if it is not there."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701 - not HTML
+    environment.filters["as_number"] = int
+    environment.globals["env_var"] = lambda name, default="": os.environ.get(name, default)
+    text = environment.from_string((PROJECT / "profiles.yml").read_text()).render()
+    outputs: dict[str, dict[str, Any]] = yaml.safe_load(text)[PROFILE]["outputs"]
+    if target not in outputs:
+        raise SettingError(
+            f"FITNESS_TARGET is {target!r}; profiles.yml has {', '.join(sorted(outputs))}."
+        )
+    return outputs[target]

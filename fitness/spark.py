@@ -1,0 +1,185 @@
+"""Spark, started once a process, quietly, with the settings of profiles.yml."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pyspark.sql import SparkSession
+
+from fitness.errors import HeapError, JavaError
+from fitness.settings import PROJECT, export, spark_conf
+from python_ingest.errors import FitnessError
+from python_ingest.settings import Settings
+
+LOG = PROJECT / "logs" / "spark.log"
+# Java's exit code by -XX:+ExitOnOutOfMemoryError (profiles.yml).
+OUT_OF_MEMORY = 3
+# How the name of the memory pool ends, "PS Old Gen" of the parallel collector: see profiles.yml.
+OLD_GENERATION = "Old Gen"
+# Hadoop would give everybody the right to read, whatever the process's umask says.
+UMASK = "spark.hadoop.fs.permissions.umask-mode"
+JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+JAVA_VERSIONS = (17, 21, 25)
+JAVA_NEEDED = (
+    "Spark needs Java 17, 21 or 25. Install one: "
+    "sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), "
+    "sudo dnf install -y java-21-openjdk-headless (Fedora, RHEL) "
+    "or brew install openjdk@21 (macOS)."
+)
+
+
+def java_version() -> int:
+    """Return the major version of Spark's Java; raises JavaError if it cannot run."""
+    java = java_path()
+    said = java_build(java)
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    if not found:
+        raise JavaError(f"{java} does not run: {said.strip() or 'it says nothing'}")
+    version = int(found[1])
+    if version not in JAVA_VERSIONS:
+        raise JavaError(f"{java} is Java {version}, and {JAVA_NEEDED}")
+    return version
+
+
+def java_path() -> str:
+    """Return the Java that Spark will use; raises JavaError if there is none."""
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if java is None or not Path(java).exists():
+        where = f"at JAVA_HOME={home}" if home else "on the PATH"
+        raise JavaError(f"No Java {where}, and {JAVA_NEEDED}")
+    return java
+
+
+def java_build(java: str) -> str:
+    """Return what a Java says of its version and build."""
+    return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+
+
+def start_spark(
+    settings: Settings,
+    conf: Mapping[str, str] | None = None,
+    *,
+    with_metastore: bool = True,
+) -> SparkSession:
+    """Start Spark, or return the session of this process if it has one.
+
+    `conf` are Spark's settings, those of the target's profile unless given. The metastore admits
+    one process at a time: what needs no tables by name leaves it to others.
+
+    Raises JavaError without a usable Java, FitnessError when Spark does not start.
+    """
+    export(settings)
+    os.chdir(PROJECT)  # The profile's log paths are relative to the project.
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return running
+    if settings.catalog:  # Databricks gives its own.
+        return SparkSession.builder.getOrCreate()
+    java_version()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # The workers need our packages too.
+    builder = SparkSession.builder
+    if with_metastore:
+        builder = builder.enableHiveSupport()
+    for key, value in (conf or spark_conf(settings.target)).items():
+        builder = builder.config(key, value)
+    builder = builder.config(UMASK, umask_text())
+    LOG.parent.mkdir(exist_ok=True)
+    try:
+        with stderr_to(LOG), ignore_signal_in_children(signal.SIGTERM):
+            return builder.getOrCreate()
+    except Exception as error:
+        reason = next((line for line in str(error).splitlines() if "Exception: " in line), error)
+        raise FitnessError(f"Spark did not start; {LOG} says why. ({reason})") from error
+
+
+def end_jvm(spark: SparkSession) -> None:
+    """Stop Spark and wait until its JVM has ended."""
+    gateway: Any = spark.sparkContext._gateway
+    if gateway.proc.poll() is not None:
+        return
+    spark.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait(timeout=120)
+
+
+def check_jvm(spark: SparkSession) -> None:
+    """Raise HeapError if this process's JVM has run out of memory, FitnessError if it has ended."""
+    process = getattr(cast(Any, spark).sparkContext._gateway, "proc", None)
+    code = process.poll() if process else None  # Databricks starts the JVM itself.
+    if code == OUT_OF_MEMORY:
+        raise HeapError("Spark has ended: its heap was full")
+    if code is not None:
+        raise FitnessError(f"Spark has ended with code {code}; {LOG} may say why.")
+
+
+@dataclass(frozen=True)
+class Heap:
+    """The memory of a JVM, in bytes: what its last full collection left of objects, and its limit.
+
+    `collecting_seconds` is the time that collections have taken since it started.
+    """
+
+    live: int
+    limit: int
+    collecting_seconds: float
+
+
+def read_heap(spark: SparkSession) -> Heap:
+    """Return how full the heap of this process's JVM is."""
+    factory = cast(Any, spark)._jvm.java.lang.management.ManagementFactory
+    pools = [p for p in factory.getMemoryPoolMXBeans() if p.getName().endswith(OLD_GENERATION)]
+    collectors = factory.getGarbageCollectorMXBeans()
+    return Heap(
+        live=sum(pool.getCollectionUsage().getUsed() for pool in pools),
+        limit=sum(pool.getUsage().getMax() for pool in pools),
+        collecting_seconds=sum(each.getCollectionTime() for each in collectors) / 1000,
+    )
+
+
+@contextmanager
+def stderr_to(path: Path) -> Iterator[None]:
+    """Send the standard error of processes started meanwhile, the JVM's, to the end of a file."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with path.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+@contextmanager
+def ignore_signal_in_children(number: signal.Signals) -> Iterator[None]:
+    """Let processes started meanwhile, the JVM, ignore a signal for as long as they live.
+
+    A service manager sends it to all processes. This one then stops in order, which takes a JVM;
+    the JVM ends by itself when this process has.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(number, handler)
+
+
+def umask_text() -> str:
+    """Return the process's umask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return f"{mask:03o}"

@@ -1,0 +1,204 @@
+{#
+  For the test every_line_is_accounted_for: the lines of a feed that are unaccounted for, neither in its silver table, nor
+  superseded there by another line, nor in quarantine; and those that wait there for what is registered, or with a reason
+  that its contract does not have. In a build, those that have arrived since the test last passed, or that quarantine has
+  released since; all of them if the table has lost a key. When everything is read, also rows of silver and of quarantine
+  that no line accounts for.
+#}
+{% macro unaccounted_lines(silver, feed, same_row, superseded) -%}
+    {%- set bronze, quarantine, known = source('bronze', feed), ref('quarantine'), dimensions() -%}
+    {%- if not execute -%}{%- do return("select 'dbt is parsing' as problem where false") -%}{%- endif -%}
+    {%- set contract = contracts().get(feed) -%}
+    {%- set settings = graph.nodes[model.attached_node].config -%}
+    {%- set waits = waits_for(contract) if contract -%}
+    {%- set same_row = same_row or is_same_row(settings) -%}
+    {%- set is_whole = model_read().mode != 'changes' -%}
+    {%- set has_lost_rows = contract and not is_whole and has_lost_rows(settings) -%}
+    {%- set has_released = has_deletes(quarantine) -%}
+    {%- set problems = [] -%}
+    {%- if is_whole or has_lost_rows or has_released or has_changes(bronze) -%}
+        {%- do problems.append(lines_without_place(feed)) -%}
+    {%- endif -%}
+    {%- if model_read().mode == 'full' -%}
+        {%- do problems.append(quarantined_without_line(feed)) -%}
+        {%- if contract -%}{%- do problems.append(rows_without_line(same_row)) -%}{%- endif -%}
+    {%- endif -%}
+    {%- set look_at_lines = problems | length > 0 -%}
+    {%- if is_whole or has_changes(quarantine) -%}
+        {%- do problems.append(foreign_reasons(contract, waits)) -%}
+    {%- endif -%}
+    {%- if waits and (is_whole or has_changes(quarantine) or has_changes(waits.dimension)) -%}
+        {%- do problems.append(lines_that_need_not_wait(waits)) -%}
+    {%- endif -%}
+    {%- if not problems -%}
+        {%- do return("select 'no line has come or gone' as problem where false") -%}
+    {%- endif -%}
+with
+
+quarantined as (
+    select
+        row_id,
+        reason,
+        raw,
+        _waits_for
+    from {{ quarantine }}
+    where feed = '{{ feed }}'
+),
+
+{% if look_at_lines -%}
+lines as (
+    select
+        cast(null as string) as row_id,
+        {{ refusal(contract) if contract else "'malformed'" }} as reason,
+        {{ line_columns(contract) }}
+        {{ '_fields' if contract and contract.folder else 'cast(null as string)' }} as fields,
+        _raw as raw
+    from {{ bronze if has_lost_rows else changes(bronze) }}
+    {%- if has_released %}
+    union all
+    select
+        row_id,
+        if(_record is null, reason, null) as reason,
+        {{ line_columns(contract, 'record.') }}
+        cast(null as string) as fields,
+        raw
+    from (
+        select
+            *,
+            {{ from_record(contract) if contract else 'null' }} as record
+        from {{ changes(quarantine) }}
+        where feed = '{{ feed }}' and _change_type = 'delete'
+    )
+    {%- endif %}
+),
+
+{% if superseded -%}
+all_lines as (
+    select
+        {{ line_columns(contract) }}
+        _raw as raw
+    from {{ bronze }}
+    where {{ is_usable(feed) }}
+),
+
+{% endif -%}
+{% if contract -%}
+kept as (
+    select * from {{ silver }}
+    where {{ on_line_dates(settings, feed, contract) if not has_lost_rows else 'true' }}
+),
+
+{% endif -%}
+unplaced as (
+    select line.*
+    from lines as line
+    {%- if contract %}
+    left anti join kept on line.reason is null and {{ same_row }}
+    {%- endif %}
+    where line.reason is not null or not ({{ superseded or 'false' }})
+),
+
+{% endif -%}
+problems as (
+    {{ problems | join('\n    union all\n    ') }}
+)
+
+select * from problems
+{%- endmacro %}
+
+
+{# Query: lines neither in silver nor in quarantine. A hash of every line would take longer than the joins: of few, here. #}
+{% macro lines_without_place(feed) %}
+    select
+        'line neither in silver nor in quarantine' as problem,
+        line.raw
+    from unplaced as line
+    left anti join quarantined on {{ line_id(feed) }} = quarantined.row_id
+{%- endmacro %}
+
+
+{# Query: rows of quarantine that no line accounts for. #}
+{% macro quarantined_without_line(feed) %}
+    select
+        'row of quarantine without a line' as problem,
+        quarantined.raw
+    from quarantined
+    left anti join (select * from lines where raw in (select raw from quarantined)) as line
+        on quarantined.row_id = {{ line_id(feed) }}
+{%- endmacro %}
+
+
+{# Query: rows of silver that no line accounts for. #}
+{% macro rows_without_line(same_row) %}
+    select
+        'row of silver without a line' as problem,
+        to_json(struct(kept.*)) as raw
+    from kept
+    left anti join lines as line on line.reason is null and {{ same_row }}
+{%- endmacro %}
+
+
+{# Query: refused lines whose reason is none of their feed's. #}
+{% macro foreign_reasons(contract, waits) %}
+    {%- set reasons = ['malformed'] + (['missing_key', 'bad_value'] if contract else []) + ([waits.reason] if waits else []) %}
+    select
+        'reason that the contract does not have' as problem,
+        raw
+    from quarantined
+    where coalesce(reason not in ('{{ reasons | join("', '") }}'), true)
+{%- endmacro %}
+
+
+{# Query: lines that wait for what is there: they move on in the build that registers it. #}
+{% macro lines_that_need_not_wait(waits) %}
+    select
+        'line waits in quarantine for what is registered' as problem,
+        raw
+    from quarantined
+    where {{ waits_no_more(waits) }}
+{%- endmacro %}
+
+
+{# The columns of a feed's line as silver has them, with commas: instants for epoch seconds, and `event_time`. #}
+{% macro line_columns(contract, prefix='') -%}
+    {%- for column in contract.columns if contract %}
+        {{ instant(prefix ~ column.name) if column.unit else prefix ~ column.name }} as {{ column.name }},
+    {%- endfor %}
+    {%- if contract and not contract.columns | selectattr('name', 'eq', 'event_time') | list %}
+        {{ instant(prefix ~ contract.event_time) }} as event_time,
+    {%- endif %}
+{%- endmacro %}
+
+
+{# The row_id in quarantine of a `line`. #}
+{% macro line_id(feed) -%}
+    coalesce(line.row_id, {{ row_id(quoted(feed), 'line.fields', 'line.raw') }})
+{%- endmacro %}
+
+
+{# Condition: the key of a silver row, `kept`, is that of the `line`. #}
+{% macro is_same_row(settings) -%}
+    {%- for column in key_of(settings) %}line.{{ column }} = kept.{{ column }}{{ ' and ' if not loop.last }}{% endfor -%}
+{%- endmacro %}
+
+
+{# Condition: a row of silver is of a date of the lines, if the table is pruned by dates. #}
+{% macro on_line_dates(settings, feed, contract) -%}
+    {%- set column = (settings.meta or {}).get('prune_by') -%}
+    {%- if not column -%}{%- do return('true') -%}{%- endif -%}
+    {%- set date = 'cast(' ~ instant(contract.event_time) ~ ' as date)' -%}
+    {{ on_dates(column, dates_of('select distinct ' ~ date ~ ' from ' ~ arrivals(feed))) }}
+{%- endmacro %}
+
+
+{# Whether the tested model has lost a key since this test last passed: any line of the feed may have been it. #}
+{% macro has_lost_rows(settings) %}
+    {% set table = ref(graph.nodes[model.attached_node].name) %}
+    {% do return(has_lost_keys(table, key_of(settings) | join(', '), model_read().inputs[input_name(table)].from)) %}
+{% endmacro %}
+
+
+{# The columns of a model's unique_key, a list. #}
+{% macro key_of(settings) %}
+    {% do return([settings.unique_key] if settings.unique_key is string else settings.unique_key) %}
+{% endmacro %}

@@ -1,0 +1,294 @@
+"""A stream: reads what is new of its source, and lands each batch in the bronze tables once.
+
+A stream's checkpoint knows what has been read. A batch that is repeated after a crash leaves out
+what the tables have of it: recovery.py tells which may be such a batch.
+"""
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import ClassVar
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.util import inheritable_thread_target
+
+from python_ingest.feeds import UNROUTED, Feed
+from python_ingest.parse.frames import column_name
+from python_ingest.recovery import newest, read_position, reset, reset_reason
+from python_ingest.settings import Settings
+from python_ingest.tables import INGESTED_AT, append, may_have_rows, read_table, table_schema
+
+log = logging.getLogger(__name__)
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = 253_402_300_799.0  # the last second of the year 9999, in epoch seconds
+MOST_A_CLOCK_IS_SET_BACK = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class BatchFigures:
+    """What a batch did. Instants are ISO 8601 in UTC.
+
+    `rows` are those appended, by table; of them `malformed` are not of their feed's format and
+    `unrouted` of no feed. `lag_seconds` is the time from the oldest file's or record's arrival to
+    now. `new_fields` are fields that no table has a column for, reported for the first time.
+    `skipped_files` has the files that could not be read, with the reason.
+    """
+
+    stream: str
+    batch: int | None
+    started_at: str
+    seconds: float
+    files: int
+    rows: dict[str, int]
+    malformed: int
+    unrouted: int
+    newest_event_at: str | None
+    lag_seconds: float | None
+    new_fields: list[str]
+    skipped_files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the streams of an ingest share; `landed` counts the rows appended to each table."""
+
+    spark: SparkSession
+    settings: Settings
+    on_batch: Callable[[BatchFigures], None] = lambda _: None
+    landed: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A try to land a batch, or files on their own, which have no number.
+
+    Rows may have landed `since` an instant, in a try before; None if there was none.
+    """
+
+    batch: int | None
+    since: datetime | None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Stream(ABC):
+    """A stream of some feeds, all JSON or one of CSV.
+
+    `planned` is the newest batch of earlier runs, `error` what the last batch raised. `at_work` is
+    held while a batch is landed, which may take longer than Spark's query lives.
+    """
+
+    identity: ClassVar[Sequence[str]]  # the columns that tell whether a table has a row
+    own_rows: ClassVar[str]  # the condition of the rows that came by such a stream
+
+    def __init__(self, run: Run, name: str, feeds: tuple[Feed, ...]) -> None:
+        self.run, self.name, self.feeds = run, name, feeds
+        self.checkpoint = run.settings.checkpoints / name
+        self.position = read_position(run.settings.positions / f"{name}.json")
+        self.planned, self.at_work = -1, Lock()
+        self.error: Exception | None = None
+
+    @abstractmethod
+    def frame(self) -> DataFrame:
+        """Return what is new, as a streaming DataFrame."""
+
+    @abstractmethod
+    def land(self, frame: DataFrame, attempt: Attempt) -> None:
+        """Land a batch."""
+
+    def may_have_news(self) -> bool:
+        """Return False if it is certain that nothing is new."""
+        return True
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Return the tables that the stream writes to."""
+        tables = tuple(feed.table for feed in self.feeds)
+        return tables if self.feeds[0].is_csv else (*tables, UNROUTED)
+
+    def why_reset(self, missing: Collection[str]) -> str | None:
+        """Return why it cannot continue from its checkpoint, or None. `missing` are tables."""
+        # Which tables there were an earlier version did not note.
+        if self.position.query and {*missing} & {*(self.position.tables or self.tables)}:
+            return "a table of it is gone"
+        spark, settings = self.run.spark, self.run.settings
+
+        def has_rows() -> bool:
+            names = [t for t in self.tables if t not in missing and may_have_rows(settings, t)]
+            tables = (read_table(spark, settings, name) for name in names)
+            return any(not table.where(self.own_rows).isEmpty() for table in tables)
+
+        return reset_reason(self.position, self.checkpoint, has_rows)
+
+    def reset(self, reason: str) -> None:
+        """Let it read all of its source again, and say why."""
+        what = "All of its source is read again; what its tables have is left out."
+        log.warning("%s: %s. %s", self.name, reason, what)
+        reset(self.position, self.checkpoint)
+
+    def follow_contracts(self) -> None:
+        """Give the tables the columns that contracts have got since the last run."""
+        spark = self.run.spark
+        columns = {table: table_schema(table) for table in self.tables}
+        tables = {table: schema.simpleString() for table, schema in columns.items()}
+        for table in tables.keys() & self.position.tables.keys():
+            if tables[table] != self.position.tables[table]:
+                append(spark.createDataFrame([], columns[table]), self.run.settings, table)
+        if tables != self.position.tables:
+            self.position.tables = tables
+            self.position.save()
+
+    def start(self) -> StreamingQuery:
+        """Start reading all that is there now."""
+        self.error, self.planned = None, newest(self.checkpoint / "offsets")
+        return (
+            self.frame()
+            .writeStream.queryName(self.name)
+            .option("checkpointLocation", str(self.checkpoint))
+            .trigger(availableNow=True)
+            .foreachBatch(self)
+            .start()
+        )
+
+    def __call__(self, frame: DataFrame, batch: int) -> None:
+        """Land a batch, remembering what goes wrong: Spark passes on its text only."""
+        with self.at_work:
+            try:
+                context = self.run.spark.sparkContext
+                # Interrupted while it writes to a Python worker, a task goes on using memory that
+                # is freed: Arrow writes through a channel, which an interrupt closes (Spark 4.2).
+                context.setLocalProperty("spark.job.interruptOnCancel", "false")
+                now = datetime.now(UTC).isoformat(timespec="microseconds")
+                is_new = batch > self.planned
+                self.position.began = now if is_new else min(self.position.began, now)
+                self.position.query = context.getLocalProperty("sql.streaming.queryId")
+                self.position.batch = batch
+                # Before any append: see recovery.py.
+                self.position.save()
+                self.land(frame, Attempt(batch, self.may_have_landed_since(batch)))
+            except Exception as error:
+                self.error = error
+                raise
+
+    def may_have_landed_since(self, batch: int) -> datetime | None:
+        """Return since when rows of a batch may have landed in a try before; None if it is new.
+
+        A batch is cut short by a crash, or by an append that failed.
+        """
+        if self.position.is_recovering:
+            return EVER
+        if batch <= self.planned:
+            return datetime.fromisoformat(self.position.began) - MOST_A_CLOCK_IS_SET_BACK
+        return None
+
+    def count(self, parsed: DataFrame) -> list[Row]:
+        """Return a row of figures for each table with lines.
+
+        It is the first look at parsed lines, which also brings them into the cache. Of files that
+        cannot be read the row has no table.
+        """
+        times = [f"`{column_name(feed, feed.event_time)}`" for feed in self.feeds]
+        happened = F.expr(f"coalesce({', '.join(times)})")
+        return (
+            parsed.groupBy("feed")
+            .agg(
+                F.count("*").alias("rows"),
+                F.count_if("_is_malformed").alias("malformed"),
+                F.max(F.when(happened.between(0.0, LATEST), happened)).alias("newest"),
+                F.min(F.unix_millis("_source_modified_at")).alias("arrived"),
+                F.flatten(F.collect_set(F.expr("json_object_keys(_rescued_data)"))).alias("fields"),
+                F.collect_set(F.struct("_source_file", "problem")).alias("problems"),
+            )
+            .collect()
+        )
+
+    def write(
+        self, parsed: DataFrame, counts: Sequence[Row], attempt: Attempt, files: Sequence[str] = ()
+    ) -> None:
+        """Append what has been parsed and no try has landed before, and report the figures.
+
+        `files` are the sources of the lines, if they are files.
+        """
+        rows = Counter({each.feed: each.rows for each in counts})
+        malformed = Counter({each.feed: each.malformed for each in counts})
+        new_fields = self.report_fields(
+            {f"{each.feed}.{n}" for each in counts for n in each.fields}
+        )
+
+        def write_table(table: str) -> None:
+            own = rows_of(parsed, table)
+            if attempt.since is not None:
+                there = self.landed_in(table, attempt.since).select(*self.identity).distinct()
+                own = own.join(there, [*self.identity], "left_anti")
+                totals = own.agg(F.count("*"), F.count_if("_is_malformed"))
+                rows[table], malformed[table] = totals.collect()[0]
+            if rows[table]:
+                append(own, self.run.settings, table)
+
+        # A commit is mostly waiting.
+        with ThreadPoolExecutor() as pool:
+            write_in_thread = inheritable_thread_target(self.run.spark)(write_table)
+            deque(pool.map(write_in_thread, [*rows]), maxlen=0)
+        self.run.landed.update(+rows)
+        skipped = self.position.skipped_files.items()
+        newest = max((each.newest for each in counts if each.newest), default=None)
+        arrived = min((each.arrived for each in counts), default=None)
+        figures = BatchFigures(
+            stream=self.name,
+            batch=attempt.batch,
+            started_at=attempt.started.isoformat(timespec="milliseconds"),
+            seconds=round((datetime.now(UTC) - attempt.started).total_seconds(), 3),
+            files=len(files),
+            rows=dict(sorted((+rows).items())),
+            malformed=malformed.total() - malformed[UNROUTED],
+            unrouted=rows[UNROUTED],
+            newest_event_at=newest and datetime.fromtimestamp(newest, UTC).isoformat(),
+            lag_seconds=arrived and round(max(0.0, time.time() - arrived / 1000), 3),
+            new_fields=new_fields,
+            skipped_files={name: file["reason"] for name, file in skipped if name not in files},
+        )
+        self.run.on_batch(figures)
+
+    def report_fields(self, names: set[str]) -> list[str]:
+        """Report fields that no table has a column for, once each; return those that are new."""
+        if new := sorted(names - {*self.position.new_fields}):
+            log.warning("New fields, kept in _rescued_data: %s.", ", ".join(new))
+            self.position.new_fields += new
+            self.position.save()
+        return new
+
+    def landed_in(self, table: str, since: datetime) -> DataFrame:
+        """Return the rows that a table has since an instant."""
+        # Parquet's own figures let Spark pass over older files.
+        return read_table(self.run.spark, self.run.settings, table).where(
+            F.col(INGESTED_AT) >= since
+        )
+
+
+@contextmanager
+def cached(parsed: DataFrame) -> Iterator[DataFrame]:
+    """Cache parsed lines meanwhile: they are counted, and then written table by table."""
+    parsed = parsed.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield parsed
+    finally:
+        parsed.unpersist()
+
+
+def rows_of(parsed: DataFrame, table: str) -> DataFrame:
+    """Return the parsed lines of a table, with all its columns but the instant of their ingest."""
+    prefix = f"{table}__"
+    own = {name.removeprefix(prefix): name for name in parsed.columns if name.startswith(prefix)}
+    names = [name for name in table_schema(table).names if name != INGESTED_AT]
+    columns = [F.col(f"`{own.get(name, name)}`").alias(name) for name in names]
+    return parsed.where(F.col("feed") == table).select(*columns)
