@@ -29,9 +29,9 @@
 with
 
 {% for feed in contracts() -%}
-{{ feed }} as (
-    {{ lines_with_reason(feed) }}
-),
+    {{ feed }} as (
+        {{ lines_with_reason(feed) }}
+    ),
 
 {% endfor -%}
 unrouted_bz as (
@@ -49,8 +49,8 @@ unrouted_bz as (
 
 arrived as (
     {%- for feed in contracts() %}
-    select * from {{ feed }}
-    union all
+        select * from {{ feed }}
+        union all
     {%- endfor %}
     select * from unrouted_bz
 ),
