@@ -29,9 +29,6 @@ Lakehouse = Annotated[
     Path | None,
     typer.Option(help="The lakehouse folder. Default: FITNESS_LAKEHOUSE or data/lakehouse."),
 ]
-Out = Annotated[
-    Path | None, typer.Option(help="The landing folder. Default: FITNESS_LANDING or data/landing.")
-]
 Interval = Annotated[
     str, typer.Option(help="With --continuous: how often to look for files, as in 5s or 1m.")
 ]
@@ -59,7 +56,7 @@ def produce(
     ] = False,
     rate: Annotated[float, typer.Option(help="Readings a second, with --continuous.")] = 50.0,
     interval: Annotated[float, typer.Option(help="Seconds a file, with --continuous.")] = 5.0,
-    out: Out = None,
+    out: Landing = None,
 ) -> None:
     """Write the five feeds of an invented gym into the landing folder."""
     from fitness.samples.produce import World, produce, produce_continuously
@@ -82,7 +79,7 @@ def import_files(
     files: Annotated[list[Path], typer.Argument(help="Garmin or ANT activity files (.fit).")],
     user: Annotated[int | None, typer.Option(help="The user's id. Default: made up.")] = None,
     device: Annotated[int | None, typer.Option(help="The device's id. Default: made up.")] = None,
-    out: Out = None,
+    out: Landing = None,
 ) -> None:
     """Turn recorded activities into landing records."""
     from fitness.samples.fit import import_fit

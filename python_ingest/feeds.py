@@ -18,6 +18,7 @@ from python_ingest.errors import SettingError
 
 CONTRACTS = Path(__file__).resolve().parents[1] / "models" / "bronze"
 MULTIPLEX = "kafka_multiplex_bz"  # the landing folder of all topics
+KAFKA = "kafka"  # the stream of the broker's topics
 UNROUTED = "unrouted_bz"  # the table of lines that belong to no feed
 EPOCH_SECONDS = "epoch seconds"
 # The broker's columns, and names in the queries of quarantine and of conservation.
@@ -152,7 +153,7 @@ def problems(
             yield f"{where}: {EPOCH_SECONDS} are a double."
     if (meta.topic is None) == (meta.folder is None):
         yield "config.meta: give either topic or folder."
-    if not re.fullmatch(r"\w+", meta.folder or "_") or meta.folder in (MULTIPLEX, "kafka"):
+    if not re.fullmatch(r"\w+", meta.folder or "_") or meta.folder in (MULTIPLEX, KAFKA):
         yield f"config.meta.folder: {meta.folder} cannot be the folder of a feed."
     if len(meta.waits_for) > 1:
         yield "config.meta.waits_for: give one column at most."

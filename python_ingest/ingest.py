@@ -10,9 +10,9 @@ from pyspark.errors import AnalysisException, PySparkException, StreamingQueryEx
 from pyspark.sql.streaming.query import StreamingQuery
 
 from python_ingest.errors import IngestError
-from python_ingest.feeds import MULTIPLEX, feeds_by_folder
+from python_ingest.feeds import KAFKA, MULTIPLEX, feeds_by_folder
 from python_ingest.file_stream import FileStream
-from python_ingest.kafka_stream import KAFKA, KafkaStream
+from python_ingest.kafka_stream import KafkaStream
 from python_ingest.stream import Run, Stream
 from python_ingest.tables import create_tables, missing_tables
 

@@ -7,12 +7,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 
 from python_ingest.errors import SettingError
-from python_ingest.feeds import Feed
+from python_ingest.feeds import KAFKA, Feed
 from python_ingest.parse.frames import parse_lines
 from python_ingest.settings import Settings
 from python_ingest.stream import Attempt, Stream, cached
 
-KAFKA = "kafka"
 RECORDS_PER_BATCH = 1_000_000  # bounds what a batch holds in memory
 
 

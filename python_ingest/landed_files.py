@@ -1,16 +1,20 @@
 """Landed files one by one: whether each can be read, and by which task."""
 
+import bz2
+import gzip
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CHANGED = "changed while it was read"
 CHANGED_SINCE = "changed after it had landed: put what is new into a file of another name"
 # Bytes of files for one task: the least, and the most unless a file cannot be divided.
 SMALL_TASK, LARGE_TASK = 2**20, 2**25
-COMPRESSED = (".gz", ".bz2")
+# How files that are compressed are opened, by suffix.
+OPENERS: Mapping[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def tasks_of(files: Sequence[LandedFile], cores: int, *, divide: bool) -> list[l
     tasks: list[list[Part]] = []
     left = 0
     for file in files:
-        is_whole = not divide or file.length <= size or file.path.suffix.lower() in COMPRESSED
+        is_whole = not divide or file.length <= size or file.path.suffix.lower() in OPENERS
         for begin in [0] if is_whole else range(0, file.length, size):
             if left <= 0:
                 tasks.append([])

@@ -72,7 +72,7 @@
 
 
 {# Condition: the dimension row that a line of quarantine waits for is there. #}
-{% macro waits_no_more(waits) -%}
+{% macro is_released(waits) -%}
     reason = '{{ waits.reason }}' and _waits_for in (select cast({{ waits.key }} as string) from {{ waits.dimension }})
 {%- endmacro %}
 
@@ -168,9 +168,9 @@
 #}
 {% macro check_contracts() %}
     {% set dimension_of = {} %}
-    {% for feed, contract in contracts().items() if waits_for(contract) %}
+    {% for feed, contract in contracts().items() %}
         {% set waits = waits_for(contract) %}
-        {% if dimension_of.setdefault(waits.reason, waits.dimension) != waits.dimension %}
+        {% if waits and dimension_of.setdefault(waits.reason, waits.dimension) != waits.dimension %}
             {% do exceptions.raise_compiler_error(
                 'models/bronze/' ~ feed ~ '.yml: lines of another feed wait as ' ~ waits.reason ~ ' for '
                 ~ dimension_of[waits.reason] ~ '. Give column ' ~ waits.column ~ ' another person.'

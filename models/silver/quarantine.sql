@@ -14,17 +14,18 @@
 {#- While dbt parses there are no contracts: let it know what the model depends on. #}
 {%- do dimensions() %}
 {%- set pending = {} %}
-{%- set held, released = [], [] %}
-{%- for contract in contracts().values() if waits_for(contract) %}
-    {%- do pending.update({waits_for(contract).reason: waits_for(contract)}) %}
+{%- set news, released = [], [] %}
+{%- for contract in contracts().values() %}
+    {%- set waits = waits_for(contract) %}
+    {%- if waits %}{% do pending.update({waits.reason: waits}) %}{% endif %}
 {%- endfor %}
 {%- for reason, waits in pending.items() %}
-    {%- do released.append('(' ~ waits_no_more(waits) ~ ')') %}
-    {%- do held.append((waits.dimension,
+    {%- do released.append('(' ~ is_released(waits) ~ ')') %}
+    {%- do news.append((waits.dimension,
         "select row_id from " ~ as_it_was(this) ~ " where reason = '" ~ reason ~ "' and _waits_for in ("
         ~ "select cast(" ~ waits.key ~ " as string) from " ~ changes(waits.dimension) ~ ")")) %}
 {%- endfor %}
-{%- set touched = touched_slices(['row_id'], held) %}
+{%- set touched = touched_slices(['row_id'], news) %}
 
 with
 

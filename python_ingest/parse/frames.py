@@ -5,11 +5,9 @@ named `<table>__<column>`, which are NULL in the lines of others. A file that ca
 row with the `problem`, beside those of the lines that were read before it.
 """
 
-import bz2
 import gc
-import gzip
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from math import inf
@@ -20,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from python_ingest.feeds import Feed
-from python_ingest.landed_files import Part
+from python_ingest.landed_files import OPENERS, Part
 from python_ingest.parse.csv_files import READERS, csv_records
 from python_ingest.parse.json_lines import BROKER, read_line, reader_of
 from python_ingest.tables import extra_columns, schema
@@ -32,7 +30,6 @@ PARSED = (
 ROWS_AT_ONCE = 10_000
 BYTES_AT_ONCE = 2**25
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-OPENERS: Mapping[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 
 Columns = dict[str, Sequence[object]]
 Batches = Iterator[pa.RecordBatch]
