@@ -24,10 +24,10 @@ from fitness.errors import BuildError
 from fitness.settings import PROJECT, export
 from python_ingest.errors import FitnessError
 from python_ingest.feeds import MULTIPLEX, UNROUTED, feeds_by_folder
-from python_ingest.landed_files import look_at, tasks_of
-from python_ingest.parse.frames import parse_files
+from python_ingest.landed_files import look_at
+from python_ingest.parse.frames import parse_files, rows_of
 from python_ingest.settings import Settings
-from python_ingest.stream import cached, rows_of
+from python_ingest.stream import cached
 from python_ingest.tables import INGESTED_AT, table_schema
 
 COMPILED = PROJECT / "target" / "plain_spark"
@@ -75,9 +75,7 @@ def write_bronze(spark: SparkSession, landing: Path, kind: str) -> None:
     for folder, feeds in feeds_by_folder().items():
         paths = sorted(p for p in (landing / folder).rglob("*") if p.name[0] not in "._")
         files = [look_at(path, path.as_uri()) for path in paths]
-        cores = spark.sparkContext.defaultParallelism
-        tasks = tasks_of(files, cores, divide=not feeds[0].is_csv)
-        with cached(parse_files(spark, tasks, feeds)) as parsed:
+        with cached(parsed := parse_files(spark, files, feeds)):
             for table in [feed.table for feed in feeds] + [UNROUTED] * (folder == MULTIPLEX):
                 rows = rows_of(parsed, table).withColumn(INGESTED_AT, F.current_timestamp())
                 spark.sql(f"drop table if exists bronze.{table}")

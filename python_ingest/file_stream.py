@@ -16,14 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 from python_ingest.errors import IngestError
 from python_ingest.feeds import Feed
 from python_ingest.file_source_log import has_news
-from python_ingest.landed_files import (
-    CHANGED,
-    CHANGED_SINCE,
-    LandedFile,
-    look_at,
-    problems,
-    tasks_of,
-)
+from python_ingest.landed_files import CHANGED, CHANGED_SINCE, LandedFile, look_at, problems
 from python_ingest.parse.frames import parse_files
 from python_ingest.settings import Settings
 from python_ingest.stream import EVER, Attempt, Run, Stream, cached
@@ -36,15 +29,13 @@ Files = Sequence[LandedFile]
 BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
 
 
-def spark_options() -> dict[str, str]:
-    """Return the options of open-source Spark's file stream."""
-    return {
-        "maxBytesPerTrigger": str(BYTES_PER_BATCH),
-        # Spark would pass over subfolders, and files a week older than the newest.
-        "recursiveFileLookup": "true",
-        "maxFileAge": "36500d",
-        "ignoreMissingFiles": "true",
-    }
+# Spark would pass over subfolders, and files a week older than the newest.
+OPEN_SOURCE_OPTIONS = {
+    "maxBytesPerTrigger": str(BYTES_PER_BATCH),
+    "recursiveFileLookup": "true",
+    "maxFileAge": "36500d",
+    "ignoreMissingFiles": "true",
+}
 
 
 def auto_loader_options(settings: Settings, checkpoint: Path) -> dict[str, str]:
@@ -90,7 +81,7 @@ class FileStream(Stream):
     def frame(self) -> DataFrame:
         """Return the new files, without what they hold."""
         settings = self.run.settings
-        name, options = "binaryFile", spark_options()
+        name, options = "binaryFile", OPEN_SOURCE_OPTIONS
         if settings.catalog:
             name, options = "cloudFiles", auto_loader_options(settings, self.checkpoint)
         reader = self.run.spark.readStream.format(name).options(**options)
@@ -126,28 +117,19 @@ class FileStream(Stream):
             files = self.skip(files, self.changed_since(files, attempt.since))
         if not files:
             return []
-        cores = self.run.spark.sparkContext.defaultParallelism
-        tasks = tasks_of(files, cores, divide=not self.feeds[0].is_csv)
-        with cached(parse_files(self.run.spark, tasks, self.feeds)) as parsed:
-            counts = self.count(parsed)
-            unreadable = {
-                source: problem for each in counts for source, problem in each.problems if problem
-            }
+        with cached(parsed := parse_files(self.run.spark, files, self.feeds)) as packs:
+            unreadable = {pack.source: pack.problem for pack in packs if pack.problem}
             # Those that have changed meanwhile are skipped too.
             if skipped := unreadable | problems(files, landing):
                 files = self.skip(files, skipped)
-                is_skipped = F.col("feed").isNull() | F.col("_source_file").isin([*skipped])
-                parsed = parsed.where(~is_skipped)
-                counts = self.count(parsed)
+                parsed = parsed.where(~F.col("source").isin([*skipped]))
+                packs = [pack for pack in packs if pack.source not in skipped]
             if files:
-                self.write(parsed, counts, attempt, [file.source for file in files])
+                self.write(parsed, packs, attempt, [file.source for file in files])
         return files
 
     def skip(self, files: Files, reasons: Mapping[str, str]) -> Files:
-        """Remember files that cannot be read, on disk before anything of their batch is.
-
-        Return the others.
-        """
+        """Remember files that cannot be read, before their batch is written; return the others."""
         for file in files:
             if reason := reasons.get(file.source):
                 log.warning("%s is skipped: %s.", file.path, reason)

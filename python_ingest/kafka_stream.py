@@ -45,8 +45,8 @@ class KafkaStream(Stream):
 
     def land(self, frame: DataFrame, attempt: Attempt) -> None:
         """Land a batch of lines."""
-        with cached(parse_lines(frame, self.feeds)) as parsed:
-            self.write(parsed, self.count(parsed), attempt)
+        with cached(parsed := parse_lines(frame, self.feeds)) as packs:
+            self.write(parsed, packs, attempt)
 
 
 def kafka_options(settings: Settings, feeds: tuple[Feed, ...]) -> dict[str, str]:

@@ -7,7 +7,7 @@ what the tables have of it: recovery.py tells which may be such a batch.
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.util import inheritable_thread_target
 
 from python_ingest.feeds import UNROUTED, Feed
-from python_ingest.parse.frames import column_name
+from python_ingest.parse.frames import rows_of
 from python_ingest.recovery import newest, read_position, reset, reset_reason
 from python_ingest.settings import Settings
 from python_ingest.tables import INGESTED_AT, append, may_have_rows, read_table, table_schema
@@ -31,7 +31,6 @@ from python_ingest.tables import INGESTED_AT, append, may_have_rows, read_table,
 log = logging.getLogger(__name__)
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = 253_402_300_799.0  # the last second of the year 9999, in epoch seconds
 MOST_A_CLOCK_IS_SET_BACK = timedelta(days=1)
 
 
@@ -169,8 +168,7 @@ class Stream(ABC):
                 # is freed: Arrow writes through a channel, which an interrupt closes (Spark 4.2).
                 context.setLocalProperty("spark.job.interruptOnCancel", "false")
                 now = datetime.now(UTC).isoformat(timespec="microseconds")
-                is_new = batch > self.planned
-                self.position.began = now if is_new else min(self.position.began, now)
+                self.position.began = min(now, now if batch > self.planned else self.position.began)
                 self.position.query = context.getLocalProperty("sql.streaming.queryId")
                 self.position.batch = batch
                 # Before any append: see recovery.py.
@@ -191,38 +189,19 @@ class Stream(ABC):
             return datetime.fromisoformat(self.position.began) - MOST_A_CLOCK_IS_SET_BACK
         return None
 
-    def count(self, parsed: DataFrame) -> list[Row]:
-        """Return a row of figures for each table with lines.
-
-        It is the first look at parsed lines, which also brings them into the cache. Of files that
-        cannot be read the row has no table.
-        """
-        times = [f"`{column_name(feed, feed.event_time)}`" for feed in self.feeds]
-        happened = F.expr(f"coalesce({', '.join(times)})")
-        return (
-            parsed.groupBy("feed")
-            .agg(
-                F.count("*").alias("rows"),
-                F.count_if("_is_malformed").alias("malformed"),
-                F.max(F.when(happened.between(0.0, LATEST), happened)).alias("newest"),
-                F.min(F.unix_millis("_source_modified_at")).alias("arrived"),
-                F.flatten(F.collect_set(F.expr("json_object_keys(_rescued_data)"))).alias("fields"),
-                F.collect_set(F.struct("_source_file", "problem")).alias("problems"),
-            )
-            .collect()
-        )
-
     def write(
-        self, parsed: DataFrame, counts: Sequence[Row], attempt: Attempt, files: Sequence[str] = ()
+        self, parsed: DataFrame, packs: Sequence[Row], attempt: Attempt, files: Sequence[str] = ()
     ) -> None:
-        """Append what has been parsed and no try has landed before, and report the figures.
+        """Append the lines of some packs that no try has landed before, and report the figures.
 
         `files` are the sources of the lines, if they are files.
         """
-        rows = Counter({each.feed: each.rows for each in counts})
-        malformed = Counter({each.feed: each.malformed for each in counts})
+        rows, malformed = Counter[str](), Counter[str]()
+        for pack in packs:
+            rows[pack.feed] += pack.rows
+            malformed[pack.feed] += pack.malformed
         new_fields = self.report_fields(
-            {f"{each.feed}.{n}" for each in counts for n in each.fields}
+            {f"{p.feed}.{name}" for p in packs for name in p.new_fields}
         )
 
         def write_table(table: str) -> None:
@@ -237,12 +216,11 @@ class Stream(ABC):
 
         # A commit is mostly waiting.
         with ThreadPoolExecutor() as pool:
-            write_in_thread = inheritable_thread_target(self.run.spark)(write_table)
-            deque(pool.map(write_in_thread, [*rows]), maxlen=0)
+            list(pool.map(inheritable_thread_target(self.run.spark)(write_table), [*rows]))
         self.run.landed.update(+rows)
         skipped = self.position.skipped_files.items()
-        newest = max((each.newest for each in counts if each.newest), default=None)
-        arrived = min((each.arrived for each in counts), default=None)
+        newest = max((pack.newest for pack in packs if pack.newest), default=None)
+        arrived = min((pack.arrived for pack in packs), default=None)
         figures = BatchFigures(
             stream=self.name,
             batch=attempt.batch,
@@ -253,7 +231,7 @@ class Stream(ABC):
             malformed=malformed.total() - malformed[UNROUTED],
             unrouted=rows[UNROUTED],
             newest_event_at=newest and datetime.fromtimestamp(newest, UTC).isoformat(),
-            lag_seconds=arrived and round(max(0.0, time.time() - arrived / 1000), 3),
+            lag_seconds=arrived and round(max(0.0, time.time() - arrived), 3),
             new_fields=new_fields,
             skipped_files={name: file["reason"] for name, file in skipped if name not in files},
         )
@@ -268,27 +246,17 @@ class Stream(ABC):
         return new
 
     def landed_in(self, table: str, since: datetime) -> DataFrame:
-        """Return the rows that a table has since an instant."""
-        # Parquet's own figures let Spark pass over older files.
+        """Return the rows that a table has since an instant; Spark passes over older files."""
         return read_table(self.run.spark, self.run.settings, table).where(
             F.col(INGESTED_AT) >= since
         )
 
 
 @contextmanager
-def cached(parsed: DataFrame) -> Iterator[DataFrame]:
-    """Cache parsed lines meanwhile: they are counted, and then written table by table."""
-    parsed = parsed.persist(StorageLevel.MEMORY_AND_DISK)
+def cached(parsed: DataFrame) -> Iterator[list[Row]]:
+    """Keep packs of lines until they are written, table by table; yields their figures."""
+    parsed.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        yield parsed
+        yield parsed.drop("lines").collect()
     finally:
         parsed.unpersist()
-
-
-def rows_of(parsed: DataFrame, table: str) -> DataFrame:
-    """Return the parsed lines of a table, with all its columns but the instant of their ingest."""
-    prefix = f"{table}__"
-    own = {name.removeprefix(prefix): name for name in parsed.columns if name.startswith(prefix)}
-    names = [name for name in table_schema(table).names if name != INGESTED_AT]
-    columns = [F.col(f"`{own.get(name, name)}`").alias(name) for name in names]
-    return parsed.where(F.col("feed") == table).select(*columns)

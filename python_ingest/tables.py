@@ -5,7 +5,6 @@ Catalog.
 """
 
 import shutil
-from collections import deque
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +24,6 @@ COMMON = (
     f"_source_file string, _source_modified_at timestamp, {INGESTED_AT} timestamp"
 )
 BROKER = "key string, topic string, `partition` bigint, offset bigint, timestamp double"
-CSV_EXTRAS = "_fields string"
 PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
     # Nobody reads bronze by its values: statistics of them would only cost.
@@ -41,17 +39,11 @@ def table_names() -> tuple[str, ...]:
     return (*(feed.table for feed in read_feeds()), UNROUTED)
 
 
-def extra_columns(table: str) -> str:
-    """Return the columns that the kind of a feed has beside its own, as a Spark schema string."""
-    is_csv = any(feed.table == table and feed.is_csv for feed in read_feeds())
-    return CSV_EXTRAS if is_csv else BROKER
-
-
 def table_schema(table: str) -> StructType:
     """Return the columns of a bronze table."""
-    columns = [column for feed in read_feeds() if feed.table == table for column in feed.columns]
-    own = [f"`{column.name}` {column.data_type}" for column in columns]
-    return schema(", ".join([*own, extra_columns(table), COMMON]))
+    feed = next((feed for feed in read_feeds() if feed.table == table), None)
+    own = [f"`{column.name}` {column.data_type}" for column in feed.columns] if feed else []
+    return schema(", ".join([*own, "_fields string" if feed and feed.is_csv else BROKER, COMMON]))
 
 
 def schema(columns: str) -> StructType:
@@ -105,7 +97,7 @@ def create_tables(spark: SparkSession, settings: Settings, tables: Collection[st
     """Create bronze tables, with a change feed for the models."""
     # Each is mostly waiting.
     with ThreadPoolExecutor() as pool:
-        deque(pool.map(lambda table: create_table(spark, settings, table), tables), maxlen=0)
+        list(pool.map(lambda table: create_table(spark, settings, table), tables))
 
 
 def create_table(spark: SparkSession, settings: Settings, table: str) -> None:

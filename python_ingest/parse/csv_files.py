@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -63,10 +64,8 @@ def split_records(text: str) -> Iterator[tuple[list[str] | None, str]]:
             values = lines[at].rstrip("\r\n").split(",")
         else:
             reader = csv.reader(islice(lines, at, at + MOST_LINES_OF_A_RECORD), strict=True)
-            try:
+            with suppress(csv.Error):
                 values, taken = next(reader), reader.line_num
-            except csv.Error:
-                values, taken = None, 1
         raw = "".join(lines[at : at + taken]).rstrip("\r\n")
         at += taken
         if raw.strip():

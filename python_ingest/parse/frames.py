@@ -1,103 +1,160 @@
-"""Received lines as a DataFrame: each is read and parsed once, by Spark's Python workers.
+"""Received lines in a DataFrame: each is read and parsed once, by Spark's Python workers.
 
-A row is a line: the table of its feed, the columns that all tables have, and those of each feed,
-named `<table>__<column>`, which are NULL in the lines of others. A file that cannot be read has a
-row with the `problem`, beside those of the lines that were read before it.
+A row is a pack: lines of one table as Arrow's bytes, since Spark would keep them as rows at several
+times the cost, and beside them the figures that must be known before any line is written. A file
+that cannot be read has a row with the `problem`, beside those of its lines before it.
 """
 
 import gc
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
 
-from python_ingest.feeds import Feed
-from python_ingest.landed_files import OPENERS, Part
-from python_ingest.parse.csv_files import READERS, csv_records
-from python_ingest.parse.json_lines import BROKER, read_line, reader_of
-from python_ingest.tables import extra_columns, schema
+from python_ingest.feeds import UNROUTED, Feed
+from python_ingest.landed_files import OPENERS, LandedFile, Part, tasks_of
+from python_ingest.parse.csv_files import READERS, CsvRecord, csv_records
+from python_ingest.parse.json_lines import JsonReader
+from python_ingest.tables import INGESTED_AT, schema, table_schema
 
-PARSED = (
-    "feed string, problem string, _is_malformed boolean, _rescued_data string, _raw string, "
-    "_source_file string, _source_modified_at timestamp"
+# `newest` is the newest event time that is possible, `arrived` the oldest `_source_modified_at`,
+# both in epoch seconds. Lines of files have a `source`, and their packs one file.
+FIGURES = (
+    "feed string, source string, problem string, rows bigint, malformed bigint, "
+    "newest double, arrived double, new_fields array<string>"
 )
-ROWS_AT_ONCE = 10_000
-BYTES_AT_ONCE = 2**25
+OF_ALL = ["_is_malformed", "_rescued_data", "_raw", "_source_file", "_source_modified_at"]
+LATEST = 253_402_300_799.0  # the last second of the year 9999, in epoch seconds
+ROWS_AT_ONCE, BYTES_AT_ONCE = 10_000, 2**25
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
-Columns = dict[str, Sequence[object]]
+Columns = dict[str, Sequence[Any]]
+Lines = Iterator[tuple[str, Columns]]  # tables, with the columns of some lines
+Packs = Iterator[dict[str, Any]]
 Batches = Iterator[pa.RecordBatch]
-Parser = Callable[[pa.RecordBatch, pa.Schema], Batches]
-Lineage = tuple[str, datetime]  # a source, and when it was modified
 
 
 def parse_files(
-    spark: SparkSession, tasks: Sequence[Sequence[Part]], feeds: tuple[Feed, ...]
+    spark: SparkSession, files: Sequence[LandedFile], feeds: tuple[Feed, ...]
 ) -> DataFrame:
-    """Parse files of some feeds; each task is given the parts that it reads one after the other."""
+    """Parse files of some feeds."""
+    tasks = tasks_of(files, spark.sparkContext.defaultParallelism, divide=not feeds[0].is_csv)
+    pack = packer(feeds)
 
-    def parse(numbers: pa.RecordBatch, types: pa.Schema) -> Batches:
+    def parse(numbers: pa.RecordBatch) -> Packs:
+        reader = JsonReader(() if feeds[0].is_csv else feeds)
         for number in numbers.column(0).to_pylist():
             for part in tasks[number]:
-                yield from parse_part(part, feeds, types)
+                source = part.file.source
+                try:
+                    for table, columns in lines_of(part, feeds, reader):
+                        yield pack(table, columns) | {"source": source}
+                except Exception as error:  # Whatever it is, it must not stop the stream.
+                    problem = f"cannot be read ({type(error).__name__})"
+                    yield {"source": source, "problem": problem}
 
-    return parsed(spark.range(0, len(tasks), 1, len(tasks)), parse, feeds)
+    return parsed(spark.range(0, len(tasks), 1, len(tasks)), parse)
 
 
 def parse_lines(lines: DataFrame, feeds: tuple[Feed, ...]) -> DataFrame:
     """Parse lines of the multiplexed feed: `_raw` and its lineage."""
+    pack = packer(feeds)
 
-    def parse(received: pa.RecordBatch, types: pa.Schema) -> Batches:
+    def parse(received: pa.RecordBatch) -> Packs:
         rows = zip(*(column.to_pylist() for column in received.columns), strict=True)
-        return json_batches(rows, feeds, types)
+        return (pack(table, columns) for table, columns in json_lines(rows, JsonReader(feeds)))
 
     # As bytes, since a text that is no UTF-8 cannot be handed to Python.
     received = lines.selectExpr("cast(_raw as binary)", "_source_file", "_source_modified_at")
-    return parsed(received, parse, feeds)
+    return parsed(received, parse)
 
 
-def parsed(received: DataFrame, parse: Parser, feeds: tuple[Feed, ...]) -> DataFrame:
-    """Return what a function makes of batches of rows: lines of feeds, all JSON or one of CSV."""
-    own = [f"`{column_name(feed, c.name)}` {c.data_type}" for feed in feeds for c in feed.columns]
-    columns = schema(", ".join([PARSED, extra_columns(feeds[0].table), *own]))
-    types = to_arrow_schema(columns, timezone="UTC")
+def parsed(received: DataFrame, parse: Callable[[pa.RecordBatch], Packs]) -> DataFrame:
+    """Return the packs that a function makes of batches of rows."""
+    columns = schema(f"{FIGURES}, lines binary")
+    types = to_arrow_schema(columns)
 
     def parse_all(batches: Batches) -> Batches:
         # Many objects and no cycles: a third of the time would go into looking for them.
         gc.disable()
         for batch in batches:
-            yield from parse(batch, types)
+            for pack in parse(batch):
+                yield pa.RecordBatch.from_pylist([pack], types)
 
     return received.mapInArrow(parse_all, columns)
 
 
-def column_name(feed: Feed, column: str) -> str:
-    """Return the name of a feed's column among those of all feeds."""
-    return f"{feed.table}__{column}"
+def packer(feeds: tuple[Feed, ...]) -> Callable[[str, Columns], dict[str, Any]]:
+    """Return a function that packs lines of a table of some feeds."""
+    event_times = {feed.table: feed.event_time for feed in feeds}
+    # The workers cannot read the text of a schema.
+    types = {
+        table: to_arrow_schema(line_columns(table), timezone="UTC")
+        for table in [*event_times, UNROUTED]
+    }
+
+    def pack(table: str, columns: Columns) -> dict[str, Any]:
+        arrays = [pa.array(columns[field.name], field.type) for field in types[table]]
+        rescued = {text for text in columns["_rescued_data"] if text}
+        times = columns.get(event_times.get(table, ""), ())
+        return {
+            "feed": table,
+            "rows": len(columns["_raw"]),
+            "malformed": sum(columns["_is_malformed"]),
+            "newest": max((t for t in times if t is not None and 0 <= t <= LATEST), default=None),
+            "arrived": min(columns["_source_modified_at"]).timestamp(),
+            "new_fields": {name for text in rescued for name in json.loads(text)},
+            "lines": arrow_bytes(pa.RecordBatch.from_arrays(arrays, schema=types[table])),
+        }
+
+    return pack
 
 
-def parse_part(part: Part, feeds: tuple[Feed, ...], types: pa.Schema) -> Batches:
-    """Parse a part of a file; an error in reading it becomes a row that tells of it."""
-    source = part.file.source
-    try:
-        lineage = source, datetime.fromtimestamp(part.file.modified / 1000, UTC)
-        if feeds[0].is_csv:
-            yield from csv_batches(b"".join(read_chunks(part)), lineage, feeds[0], types)
-            return
-        for chunk in read_chunks(part):
-            lines = (line.removeprefix(BYTE_ORDER_MARK) for line in chunk.splitlines())
-            received = ((line, *lineage) for line in lines if line.strip())
-            while some := [*islice(received, ROWS_AT_ONCE)]:
-                yield from json_batches(some, feeds, types)
-    except Exception as error:  # Whatever it is, it must not stop the stream.
-        problem = f"cannot be read ({type(error).__name__})"
-        yield record_batch({"problem": [problem], "_source_file": [source]}, types)
+def arrow_bytes(lines: pa.RecordBatch) -> bytes:
+    """Return lines as Arrow's bytes, compressed."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, lines.schema, options=COMPRESSED) as stream:
+        stream.write_batch(lines)
+    return cast(bytes, sink.getvalue().to_pybytes())
+
+
+def rows_of(parsed: DataFrame, table: str) -> DataFrame:
+    """Return the lines of a table as rows."""
+
+    def unpack(batches: Batches) -> Batches:
+        for batch in batches:
+            for lines in batch.column(0):
+                yield from pa.ipc.open_stream(lines.as_buffer())
+
+    packs = parsed.where(parsed.feed == table).select("lines")
+    return packs.mapInArrow(unpack, line_columns(table))
+
+
+def line_columns(table: str) -> StructType:
+    """Return the columns of a bronze table but the instant of the ingest."""
+    return StructType([field for field in table_schema(table) if field.name != INGESTED_AT])
+
+
+def lines_of(part: Part, feeds: tuple[Feed, ...], reader: JsonReader) -> Lines:
+    """Read and parse the lines of a part of a file."""
+    lineage = part.file.source, datetime.fromtimestamp(part.file.modified / 1000, UTC)
+    if feeds[0].is_csv:
+        yield from csv_lines(b"".join(read_chunks(part)), lineage, feeds[0])
+        return
+    for chunk in read_chunks(part):
+        lines = (line.removeprefix(BYTE_ORDER_MARK) for line in chunk.splitlines())
+        received = ((line, *lineage) for line in lines if line.strip())
+        while some := [*islice(received, ROWS_AT_ONCE)]:
+            yield from json_lines(some, reader)
 
 
 def read_chunks(part: Part) -> Iterator[bytes]:
@@ -113,57 +170,27 @@ def read_chunks(part: Part) -> Iterator[bytes]:
             yield content
 
 
-def json_batches(
-    received: Iterable[tuple[bytes, str, datetime]], feeds: tuple[Feed, ...], types: pa.Schema
-) -> Batches:
-    """Parse lines of the multiplexed feed; a batch has those of one table."""
-    topics, by_name = {f.topic: f for f in feeds}, {f.table: f for f in feeds}
+def json_lines(received: Iterable[tuple[bytes, str, datetime]], reader: JsonReader) -> Lines:
+    """Parse lines of the multiplexed feed, each with its lineage."""
     by_table: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    for row in received:
-        table, *parsed = read_line(row[0], topics)
-        by_table[table].append((*parsed, *row))
+    for line, *lineage in received:
+        table, is_malformed, rescued, values = reader.read(line)
+        raw = line.decode(errors="replace")
+        by_table[table].append((is_malformed, rescued, raw, *lineage, *values))
     for table, rows in by_table.items():
-        envelopes, payloads, rescued, raw, sources, times = zip(*rows, strict=True)
-        columns: Columns = {
-            "feed": [table] * len(rows),
-            "_is_malformed": [payload is None for payload in payloads],
-            "_rescued_data": rescued,
-            "_raw": [line.decode(errors="replace") for line in raw],
-            "_source_file": sources,
-            "_source_modified_at": times,
-        }
-        for name, reader in BROKER.items():
-            columns[name] = [reader(envelope.get(name)) for envelope in envelopes]
-        for column in by_name[table].columns if table in by_name else ():
-            field, reader = column.field, reader_of(column)
-            values = [reader((payload or {}).get(field)) for payload in payloads]
-            columns[column_name(by_name[table], column.name)] = values
-        yield record_batch(columns, types)
+        yield table, dict(zip(OF_ALL + reader.columns[table], zip(*rows, strict=True), strict=True))
 
 
-def csv_batches(content: bytes, lineage: Lineage, feed: Feed, types: pa.Schema) -> Batches:
+def csv_lines(content: bytes, lineage: tuple[str, datetime], feed: Feed) -> Lines:
     """Parse a CSV file of a feed."""
-    known = [column.field for column in feed.columns]
-    records = csv_records(content, known)
-    while some := [*islice(records, ROWS_AT_ONCE)]:
-        columns: Columns = {
-            "feed": [feed.table] * len(some),
-            "_fields": [record.fields_json() for record in some],
-            "_is_malformed": [record.fields is None for record in some],
-            "_rescued_data": [record.fields_json(without=known) for record in some],
-            "_raw": [record.raw for record in some],
-            "_source_file": [lineage[0]] * len(some),
-            "_source_modified_at": [lineage[1]] * len(some),
-        }
-        for column in feed.columns:
-            field, reader = column.field, READERS[column.data_type]
-            values = [reader((record.fields or {}).get(field)) for record in some]
-            columns[column_name(feed, column.name)] = values
-        yield record_batch(columns, types)
+    readers = {column.field: READERS[column.data_type] for column in feed.columns}
+    names = [*OF_ALL, "_fields", *(column.name for column in feed.columns)]
 
+    def values_of(record: CsvRecord) -> tuple[Any, ...]:
+        rescued, fields = record.fields_json(without=[*readers]), record.fields or {}
+        values = (reader(fields.get(field)) for field, reader in readers.items())
+        return record.fields is None, rescued, record.raw, *lineage, record.fields_json(), *values
 
-def record_batch(columns: Columns, types: pa.Schema) -> pa.RecordBatch:
-    """Return columns as a batch; those that are not given are NULL."""
-    nothing = [None] * len(columns["_source_file"])
-    arrays = [pa.array(columns.get(field.name, nothing), field.type) for field in types]
-    return pa.RecordBatch.from_arrays(arrays, schema=types)
+    rows = map(values_of, csv_records(content, [*readers]))
+    while some := [*islice(rows, ROWS_AT_ONCE)]:
+        yield feed.table, dict(zip(names, zip(*some, strict=True), strict=True))

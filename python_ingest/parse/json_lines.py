@@ -4,12 +4,12 @@ JSON is strict (RFC 8259). A field that is absent or of another type is None.
 """
 
 import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from python_ingest.feeds import UNROUTED, Column, Feed
 
@@ -25,12 +25,8 @@ def integer(value: object) -> int | None:
 
 def number(value: object) -> float | None:
     """Return a number as a double."""
-    if type(value) is not float and type(value) is not int:
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
+    # By way of a text, since an integer may be too large for a double.
+    return float(str(value)) if type(value) in (int, float) else None
 
 
 def string(value: object) -> str | None:
@@ -64,49 +60,95 @@ BROKER: Mapping[str, Reader] = {
     "offset": integer,
     "timestamp": number,
 }
-ENVELOPE = frozenset((*BROKER, "value"))
+# What a field must be for its line to be read at once; its reader returns the same of it.
+TYPES: Mapping[Reader, Any] = {
+    integer: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None,
+    number: float | None,
+    string: str | None,
+    text: str | None,
+}
+QUOTE = ord('"')
+NOT_READ = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def decoder_of(fields: Iterable[tuple[str, Reader]], **others: Any) -> Callable[[Any], Any]:
+    """Return a decoder of objects that have some fields and no more, all of the right type."""
+    types = {name: TYPES.get(reader) for name, reader in fields} | others
+    names = {f"_{place}": name for place, name in enumerate(types)}
+    columns = [(name, types[field], None) for name, field in names.items()]
+    kind = msgspec.defstruct("Fields", columns, rename=names, forbid_unknown_fields=True, gc=False)
+    return msgspec.json.Decoder(kind).decode
 
 
 class JsonLine(NamedTuple):
-    """A line: its table, the fields around its payload, and the payload unless it is malformed.
+    """A line: its table, and its values as JsonReader.columns has them.
 
     `rescued` has the fields that the table has no column for, by path, as JSON; None without any.
     """
 
     table: str
-    envelope: JsonObject
-    payload: JsonObject | None
+    is_malformed: bool
     rescued: str | None
+    values: tuple[object, ...]
 
 
-def read_line(line: bytes, topics: Mapping[str | None, Feed]) -> JsonLine:
-    """Read a line; `topics` are the feeds by their topic."""
-    envelope = json_object(line)
-    if envelope is None:
-        return JsonLine(UNROUTED, {}, None, None)
-    feed = topics.get(string(envelope.get("topic")))
-    if feed is None:
-        return JsonLine(UNROUTED, envelope, None, None)
-    payload = envelope.get("value")
-    if type(payload) is str:
-        payload = json_object(payload)
-    if type(payload) is not dict:
-        return JsonLine(feed.table, envelope, None, None)
-    rescued = unknown(envelope, ENVELOPE, "") | unknown(payload, feed.fields, "value.")
-    for field, parts in feed.parts.items():
-        if isinstance(inner := payload.get(field), dict):
-            rescued |= unknown(inner, parts, f"value.{field}.")
-    try:
+class JsonReader:
+    """Reads lines of some feeds: at once if all is as it should be, else field by field.
+
+    `columns` are the columns of each table that have a value in a line.
+    """
+
+    def __init__(self, feeds: Iterable[Feed]) -> None:
+        self.feeds = {feed.topic: feed for feed in feeds}
+        self.columns = {UNROUTED: [*BROKER]}
+        self.readers, self.decoders = {}, {}
+        for topic, feed in self.feeds.items():
+            self.columns[feed.table] = [*BROKER, *(column.name for column in feed.columns)]
+            self.readers[topic] = [(column.field, reader_of(column)) for column in feed.columns]
+            self.decoders[topic] = decoder_of(self.readers[topic])
+        self.decode_envelope = decoder_of(BROKER.items(), value=msgspec.Raw)
+
+    def read(self, line: bytes) -> JsonLine:
+        """Read a line."""
+        try:
+            *broker, payload = astuple(self.decode_envelope(line))
+            topic = broker[1]
+            if memoryview(payload)[0] == QUOTE:
+                payload = decode(payload)
+            values = astuple(self.decoders[topic](payload))
+            return JsonLine(self.feeds[topic].table, False, None, (*broker, *values))
+        except (KeyError, TypeError, *NOT_READ):
+            pass
+        try:
+            return self.read_by_field(json_object(line) or {})
+        except RecursionError:  # Nested so deeply that it is read but not written again.
+            return self.read_by_field({})
+
+    def read_by_field(self, envelope: JsonObject) -> JsonLine:
+        """Read a line of which fields may be unknown, of another type or malformed."""
+        broker = tuple(reader(envelope.get(name)) for name, reader in BROKER.items())
+        feed = self.feeds.get(string(envelope.get("topic")))
+        if feed is None:
+            return JsonLine(UNROUTED, True, None, broker)
+        payload = envelope.get("value")
+        if type(payload) is str:
+            payload = json_object(payload)
+        readers = self.readers[feed.topic]
+        if type(payload) is not dict:
+            return JsonLine(feed.table, True, None, (*broker, *(None for _ in readers)))
+        rescued = unknown(envelope, {*BROKER, "value"}, "") | unknown(
+            payload, feed.fields, "value."
+        )
+        for field, parts in feed.parts.items():
+            if isinstance(inner := payload.get(field), dict):
+                rescued |= unknown(inner, parts, f"value.{field}.")
         fields = json.dumps(rescued, ensure_ascii=False) if rescued else None
-    except RecursionError:  # Nested so deeply that it is read but not written again.
-        return JsonLine(UNROUTED, envelope, None, None)
-    return JsonLine(feed.table, envelope, payload, fields)
+        values = (reader(payload.get(field)) for field, reader in readers)
+        return JsonLine(feed.table, False, fields, (*broker, *values))
 
 
-def unknown(fields: JsonObject, known: frozenset[str], prefix: str) -> JsonObject:
+def unknown(fields: JsonObject, known: Set[str], prefix: str) -> JsonObject:
     """Return the fields that are not known, by path, as in `value.address.country`."""
-    if fields.keys() <= known:
-        return {}
     return {prefix + name: value for name, value in fields.items() if name not in known}
 
 
@@ -114,7 +156,7 @@ def json_object(text: bytes | str) -> JsonObject | None:
     """Read a JSON object; None if the text is not one, or not UTF-8."""
     try:
         value = decode(text)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except NOT_READ:
         value = rare_json(text)
     return value if type(value) is dict else None
 
@@ -134,17 +176,7 @@ def rare_json(text: bytes | str) -> object:
     try:
         characters = text.decode() if isinstance(text, bytes) else text
         value = json.loads(characters, parse_int=whole, parse_constant=refuse)
-        return without_surrogates(value)
+        again = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
+        return json.loads(again.decode("utf-16", "replace"))
     except (ValueError, RecursionError):
         return None
-
-
-def without_surrogates(value: Any) -> Any:
-    """Replace halves of surrogates in all texts of a JSON value."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {without_surrogates(name): without_surrogates(v) for name, v in value.items()}
-    return value

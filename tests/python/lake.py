@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from pyspark.sql import SparkSession
+import pytest
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from benchmarks.lakehouse import empty_lakehouse, forget_logs
 from fitness.build import build, results_of
@@ -23,7 +24,9 @@ from fitness.samples.produce import World as Gym
 from fitness.samples.produce import produce
 from fitness.settings import export
 from fitness.spark import start_spark
+from python_ingest import file_stream
 from python_ingest.settings import Settings
+from python_ingest.stream import cached
 from python_ingest.tables import table_names
 from tests.python.reference import KEYS, tables
 from tests.python.worlds import compare
@@ -260,3 +263,16 @@ def without_lineage(rows: list[dict[str, object]]) -> list[dict[str, object]]:
 def in_utc(value: object) -> object:
     """Return an instant as Spark's collect() hands it out, naive and local, aware and in UTC."""
     return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+def once_read(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """Let something happen when the files of the next batch have been read, and none is written."""
+
+    @contextmanager
+    def then(parsed: DataFrame) -> Iterator[list[Row]]:
+        monkeypatch.setattr(file_stream, "cached", cached)
+        with cached(parsed) as packs:
+            meanwhile()
+            yield packs
+
+    monkeypatch.setattr(file_stream, "cached", then)

@@ -6,17 +6,16 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, Row
 
 from fitness.doctor import examine
 from fitness.ingest_log import newest
 from python_ingest.file_source_log import path_of
-from python_ingest.stream import Stream
 from python_ingest.tables import table_names
-from tests.python.lake import Lake
+from tests.python.lake import Lake, once_read
 
 JSON, CSV = "kafka_multiplex_bz", "gym_logins_bz"
 HEART, UNROUTED = "heart_rate_bz", "unrouted_bz"
@@ -286,19 +285,9 @@ def test_a_file_that_changes_while_it_is_read_is_skipped_and_lands_once_it_has_s
     path = lake.settings.landing / JSON / "a.json"
     write(path, lines(READING))
     write(path.with_name("b.json"), lines(READING))
-    real = Stream.count
-
-    def meanwhile(stream: Stream, parsed: DataFrame) -> list[Row]:
-        counts = real(stream, parsed)
-        monkeypatch.setattr(Stream, "count", real)
-        if change == "grows":
-            with path.open("ab") as file:
-                file.write(lines(READING))
-        else:
-            path.unlink()
-        return counts
-
-    monkeypatch.setattr(Stream, "count", meanwhile)
+    longer = path.read_bytes() + lines(READING)
+    meanwhile = path.unlink if change == "vanishes" else partial(path.write_bytes, longer)
+    once_read(monkeypatch, meanwhile)
     assert lake.ingest() == {HEART: 1}
     assert "a.json is skipped: c" in caplog.text
     if change == "vanishes":

@@ -10,8 +10,7 @@ from fitness.ingest_log import LoggedBatch
 from fitness.landing import ingest
 from fitness.settings import export
 from python_ingest.feeds import MULTIPLEX, UNROUTED, feeds_by_folder
-from python_ingest.parse.frames import parse_lines
-from python_ingest.stream import rows_of
+from python_ingest.parse.frames import parse_lines, rows_of
 from python_ingest.tables import table_names
 from tests.python.lake import Lake, land
 

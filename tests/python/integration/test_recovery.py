@@ -14,7 +14,6 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
-from pyspark.sql import DataFrame, Row
 from pyspark.sql.streaming.query import StreamingQuery
 
 from fitness import cleaning, maintenance
@@ -25,7 +24,7 @@ from python_ingest.errors import BusyError, IngestError
 from python_ingest.file_source_log import listed_files, path_of
 from python_ingest.stream import Stream
 from python_ingest.tables import append
-from tests.python.lake import Lake, bronze_lines, land, landed_lines
+from tests.python.lake import Lake, bronze_lines, land, landed_lines, once_read
 
 HEART = "heart_rate_bz"
 
@@ -128,7 +127,7 @@ def test_a_recovery_that_was_cut_short_is_continued(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first batch of the recovery lands one file; the next process must not double the rest."""
-    monkeypatch.setattr("python_ingest.file_stream.BYTES_PER_BATCH", 1)
+    monkeypatch.setitem(file_stream.OPEN_SOURCE_OPTIONS, "maxBytesPerTrigger", "1")
     land(lake, 1)
     lake.ingest()
     lose_checkpoint(lake)
@@ -209,15 +208,8 @@ def land_two_files_of_which_one_grows(lake: Lake, monkeypatch: pytest.MonkeyPatc
     lines = '{"topic":"bpm","value":{}}\n{"topic":"workout","value":{}}\n'
     (feed / "grows.json").write_text(lines)
     (feed / "stays.json").write_text(lines)
-    real = Stream.count
-
-    def grow(stream: Stream, parsed: DataFrame) -> list[Row]:
-        counts = real(stream, parsed)
-        monkeypatch.setattr(Stream, "count", real)
-        (feed / "grows.json").write_text(lines + '{"topic":"bpm","new":1,"value":{}}\n')
-        return counts
-
-    monkeypatch.setattr(Stream, "count", grow)
+    longer = lines + '{"topic":"bpm","new":1,"value":{}}\n'
+    once_read(monkeypatch, lambda: (feed / "grows.json").write_text(longer))
 
 
 def test_auto_loaders_options_and_the_same_writer_land_the_same_lines(
@@ -225,7 +217,7 @@ def test_auto_loaders_options_and_the_same_writer_land_the_same_lines(
 ) -> None:
     """All of Auto Loader's way but its format, which is only on Databricks."""
     options = file_stream.auto_loader_options(lake.settings, lake.settings.checkpoints)
-    monkeypatch.setattr(file_stream, "spark_options", lambda: options)
+    monkeypatch.setattr(file_stream, "OPEN_SOURCE_OPTIONS", options)
     for seed in (1, 2):
         land(lake, seed)
         lake.ingest()
@@ -236,7 +228,7 @@ def test_many_small_batches_leave_few_files_and_a_list_that_can_be_read(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Spark compacts its list of files at every tenth batch."""
-    monkeypatch.setattr(file_stream, "BYTES_PER_BATCH", 1)
+    monkeypatch.setitem(file_stream.OPEN_SOURCE_OPTIONS, "maxBytesPerTrigger", "1")
     feed = lake.settings.landing / "kafka_multiplex_bz"
     feed.mkdir(parents=True)
     for number in range(12):
