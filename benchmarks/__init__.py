@@ -1,1 +1,1 @@
-"""What the project costs, measured: run with `make bench`."""
+"""The benchmarks; `make bench` runs them."""

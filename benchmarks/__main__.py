@@ -28,7 +28,7 @@ MEASURES: dict[str, Callable[[Path], object]] = {
 
 
 def main(chosen: Sequence[str]) -> None:
-    """Measure what is chosen, or all, and write the figures down beside the others."""
+    """Take the chosen measures, or all, and write their figures; those of others stay."""
     unknown = [name for name in chosen if name not in MEASURES]
     if unknown:
         sys.exit(f"no measure {', '.join(unknown)}: give some of {', '.join(MEASURES)}")
@@ -48,7 +48,7 @@ def main(chosen: Sequence[str]) -> None:
 
 
 def machine() -> str:
-    """Say what the machine is, and how fast just now."""
+    """Describe the machine, and how fast it is at present."""
     what = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
     return f"{what}, ten million additions in Python in {pace():.2f} s"
 

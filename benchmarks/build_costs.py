@@ -16,12 +16,12 @@ from python_ingest.settings import Settings
 if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
 
-RUN = "run"  # What no node asks for: hooks, and dbt's own statements.
+RUN = "run"  # The costs outside of nodes: hooks, and dbt's own statements.
 
 
 @dataclass
 class Cost:
-    """What a node of a build has cost; `bytes_read` are of whole files, as Delta hands them out."""
+    """What a node of a build has cost; `files_read` and `bytes_read` count whole files."""
 
     seconds: float = 0.0
     statements: int = 0
@@ -39,7 +39,7 @@ class Cost:
 
 
 def counted_build(spark: SparkSession, settings: Settings) -> dict[str, Cost]:
-    """Build as every day but node after node; return what each has cost, by its unique id."""
+    """Run an everyday build, one node at a time; return the cost of each by its unique id."""
     costs: dict[str, Cost] = defaultdict(Cost)
     meter = Meter(spark)
     current = RUN
@@ -59,7 +59,7 @@ def counted_build(spark: SparkSession, settings: Settings) -> dict[str, Cost]:
 
 
 class Meter:
-    """What Spark has done since one last looked."""
+    """Counts what Spark has done since the last call."""
 
     def __init__(self, spark: SparkSession) -> None:
         session: Any = spark
@@ -70,7 +70,7 @@ class Meter:
         self._time = time.monotonic()
 
     def since_last(self) -> Cost:
-        """Return what was done since the last look, statements aside."""
+        """Return the cost since the last call; statements are not counted."""
         self._context.listenerBus().waitUntilEmpty()
         cost = Cost(seconds=time.monotonic() - self._time)
         jobs = self._context.dagScheduler().numTotalJobs()
@@ -106,6 +106,6 @@ UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
 def in_bytes(text: str) -> int:
-    """Read a size as Spark writes it, such as `1234.5 KiB`; of several tasks' the total."""
+    """Read a size as Spark writes it, such as `1234.5 KiB`; the total of several tasks."""
     size, unit = text.splitlines()[-1].split()[:2]
     return round(float(size.replace(",", "")) * UNITS[unit])

@@ -1,4 +1,4 @@
-"""The same tables by DuckDB, out of the same landing files: what Spark's price is measured by."""
+"""The same tables by DuckDB from the same landing files: a baseline for the cost of Spark."""
 
 from pathlib import Path
 from typing import Any

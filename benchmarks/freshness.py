@@ -1,7 +1,7 @@
 """Continuous operation: the time from a file's appearance to its row in gold.
 
 Each second a file lands with a whole workout: its start, a reading for each of its seconds, its
-stop. The commits of workout_bpm_summary tell when its row came.
+stop. The log of workout_bpm_summary shows when its row was committed.
 """
 
 import json
@@ -36,7 +36,7 @@ READINGS_A_FILE = 500
 USERS = range(800_000, 800_100)
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 WARM_UP, MEASURED = 180, 1800  # seconds
-PATIENCE = 300  # seconds to wait for what is left
+TIMEOUT = 300  # seconds
 READ_EVERY = 60  # seconds
 
 
@@ -59,8 +59,8 @@ def run_with_workouts(root: Path, seconds: int) -> dict[int, float]:
             file.write(csv_line(user, user, mac_address(user), BEGIN.timestamp()))
     summary = root / "lakehouse" / "gold" / "workout_bpm_summary"
     arrivals = Arrivals(summary)
-    with (root / "said.txt").open("w") as said:
-        process = start([sys.executable, "-m", "fitness", "run", "--continuous"], root, said)
+    with (root / "output.txt").open("w") as output:
+        process = start([sys.executable, "-m", "fitness", "run", "--continuous"], root, output)
     try:
         wait_for(process, lambda: any(summary.glob("_delta_log/*.json")), "the first build")
         print("freshness: landing a workout a second", flush=True)
@@ -101,7 +101,7 @@ def workout(session: int) -> Iterator[str]:
 
 
 class Arrivals:
-    """When the row of each workout was first committed, whole, in epoch seconds by its session.
+    """When the complete row of each workout was first committed: epoch seconds by its session.
 
     Read it more often than every quarter of an hour: a continuous run cuts its tables' logs.
     """
@@ -112,7 +112,7 @@ class Arrivals:
         self._arrived: dict[int, float] = {}
 
     def read(self) -> Mapping[int, float]:
-        """Return what is known by now."""
+        """Return what has been committed so far."""
         commits = (self._summary / "_delta_log").glob("[0-9]*.json")
         for commit in sorted(each for each in commits if each.name not in self._commits):
             self._commits.add(commit.name)
@@ -130,9 +130,9 @@ class Arrivals:
 
 
 def wait_for(process: "subprocess.Popen[str]", holds: Callable[[], bool], what: str) -> None:
-    """Wait until something holds; raises FitnessError if it does not come."""
-    until = time.monotonic() + PATIENCE
+    """Wait until a condition holds; raises FitnessError after TIMEOUT or if the process ends."""
+    until = time.monotonic() + TIMEOUT
     while not holds():
         if process.poll() is not None or time.monotonic() > until:
-            raise FitnessError(f"waited in vain for {what}")
+            raise FitnessError(f"gave up waiting for {what}")
         time.sleep(1)

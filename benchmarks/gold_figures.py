@@ -22,7 +22,7 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
 
 
 def gold_figures(rows_of: Callable[[str], Sequence[Sequence[Any]]]) -> dict[str, float]:
-    """Ask for the figures; `rows_of` gives the rows of a query."""
+    """Return the figures; `rows_of` returns the rows of a query."""
     found: dict[str, float] = {}
     for table, figures in QUERIES.items():
         [row] = rows_of(f"select {', '.join(figures.values())} from {table}")  # noqa: S608 - ours
@@ -31,7 +31,7 @@ def gold_figures(rows_of: Callable[[str], Sequence[Sequence[Any]]]) -> dict[str,
 
 
 def check_same(ours: Figures, theirs: Figures, who: str) -> None:
-    """Raise FitnessError unless the figures are equal, sums of doubles in whatever order aside."""
+    """Raise FitnessError unless the figures are equal, up to the rounding of sums of doubles."""
     for name, figure in ours.items():
         if not isclose(figure, theirs[name], rel_tol=1e-9):
             raise FitnessError(

@@ -1,4 +1,4 @@
-"""A gym with a history, to which small and large pieces of new days are then landed."""
+"""A gym with a history; small and large pieces of new days can be landed on top of it."""
 
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -20,19 +20,19 @@ from python_ingest.atomic_write import atomic_write
 START = datetime(2026, 1, 5, tzinfo=UTC)
 USERS = 100
 SEED = 7
-NEWS_DAYS = 12  # devices pass on to other users halfway: land fewer than six
+NEW_DAYS = 12  # some devices change their owner halfway: land fewer than six
 LATE = 2_000  # readings of the first day that are held back
 
 
 class GrowingGym:
-    """Days of `readings_a_day` readings, made beforehand beside the landing folder."""
+    """Days of `readings_a_day` readings, produced in advance outside of the landing folder."""
 
     def __init__(self, root: Path, landing: Path, history_days: int, readings_a_day: int) -> None:
         self.landing = landing
         self._late = root / "late.json"
         self._days = root / "days"
         made = {"history": (START, history_days)}
-        made["news"] = (START + timedelta(days=history_days), NEWS_DAYS)
+        made["new"] = (START + timedelta(days=history_days), NEW_DAYS)
         for name, (start, days) in made.items():
             world = World(
                 users=USERS,
@@ -48,7 +48,7 @@ class GrowingGym:
         self._landed = 0
 
     def land_history(self) -> None:
-        """Land all of the past but some readings of its first day."""
+        """Land the history except some readings of its first day."""
         files = sorted((self._days / "history" / MULTIPLEX).iterdir())
         lines = files[0].read_text().splitlines(keepends=True)
         readings = [line for line in lines if '"bpm"' in line]
@@ -60,20 +60,20 @@ class GrowingGym:
 
     def land_day(self) -> None:
         """Land the next new day, or what is left of it."""
-        for file in (self._days / "news").glob(f"*/*-{self._next_day:05}.csv"):
+        for file in (self._days / "new").glob(f"*/*-{self._next_day:05}.csv"):
             self._place(file.parent.name, file.suffix, file.read_text())
         self.land_readings(None)
         self._next_day, self._next_line = self._next_day + 1, 0
 
     def land_readings(self, count: int | None) -> None:
-        """Land the next lines of a new day that is not over; all that are left if None."""
-        [day] = (self._days / "news" / MULTIPLEX).glob(f"*-{self._next_day:05}.json")
+        """Land the next `count` lines of a new day; all remaining ones if None."""
+        [day] = (self._days / "new" / MULTIPLEX).glob(f"*-{self._next_day:05}.json")
         lines = day.read_text().splitlines(keepends=True)[self._next_line :][:count]
         self._place(MULTIPLEX, ".json", "".join(lines))
         self._next_line += len(lines)
 
     def land_late_readings(self) -> None:
-        """Land half of what was held back of the first day."""
+        """Land half of the readings of the first day that were held back."""
         lines = self._late.read_text().splitlines(keepends=True)
         self._late.write_text("".join(lines[LATE // 2 :]))
         self._place(MULTIPLEX, ".json", "".join(lines[: LATE // 2]))

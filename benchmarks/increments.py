@@ -1,4 +1,4 @@
-"""What a build of news costs, by the size of the news and by the length of the history."""
+"""What an incremental build costs, by the kind of new data and the length of the history."""
 
 import shutil
 from collections.abc import Callable
@@ -23,18 +23,18 @@ TURNS = 3
 
 
 def increments(root: Path) -> dict[str, Any]:
-    """Build each kind of news on each history: seconds of several builds, and one counted."""
-    # A process has one metastore as long as it lives.
+    """Build each kind of new data on each history: seconds of several builds, costs of one."""
+    # A process can open only one metastore.
     spawn = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as process:
         return {
-            str(days): process.submit(on_history, root / str(days), days, READINGS_A_DAY).result()
+            str(days): process.submit(build_on, root / str(days), days, READINGS_A_DAY).result()
             for days in HISTORIES
         }
 
 
-def on_history(root: Path, days: int, readings_a_day: int) -> dict[str, Any]:
-    """Build each kind of news on a history of some days."""
+def build_on(root: Path, days: int, readings_a_day: int) -> dict[str, Any]:
+    """Build each kind of new data on a history of some days."""
     settings = Settings(root / "landing", root / "lakehouse", "local")
     gym = GrowingGym(root, settings.landing, days, readings_a_day)
     spark = start_spark(settings)

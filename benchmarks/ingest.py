@@ -1,4 +1,4 @@
-"""Landing to bronze: its speed beside plain Spark's, its memory, and a run without news.
+"""Landing to bronze: speed compared with plain Spark, memory, and a run with nothing new.
 
 The two sides of a comparison take turns in one process, and their ratio is taken turn by turn,
 since the speed of a machine drifts.
@@ -39,7 +39,7 @@ READINGS = 3_000_000
 MANY_READINGS = 10_000_000
 FILES = 10_000
 TURNS = 5
-# A process of its own: start, say so, land, say how long that took.
+# For a process of its own: start Spark, land, print how long landing took.
 NO_NEWS = """
 import time
 from fitness.landing import ingest
@@ -109,9 +109,9 @@ def memory(root: Path) -> dict[str, float]:
     while process.poll() is None:
         peak = max(peak, resident(process.pid))
         time.sleep(0.2)
-    told, _ = process.communicate()
+    output, _ = process.communicate()
     if process.returncode:
-        raise FitnessError(f"the ingest failed: {told}")
+        raise FitnessError(f"the ingest failed: {output}")
     return {"seconds": time.monotonic() - began, "gibibytes": peak / 2**30}
 
 
@@ -126,23 +126,23 @@ def no_news(root: Path) -> list[float]:
     taken = []
     start([sys.executable, "-m", "fitness", "ingest"], root).communicate()
     for _ in range(3):
-        told, _ = start([sys.executable, "-c", NO_NEWS], root).communicate()
-        taken.append(float(told.split()[-1]))
+        output, _ = start([sys.executable, "-c", NO_NEWS], root).communicate()
+        taken.append(float(output.split()[-1]))
         print(f"no news: {taken[-1]:.1f} s")
     return taken
 
 
 def start(
-    command: list[str], root: Path, said: int | TextIO = subprocess.PIPE
+    command: list[str], root: Path, output: int | TextIO = subprocess.PIPE
 ) -> "subprocess.Popen[str]":
     """Start a command on a landing folder and a lakehouse below `root`.
 
-    What it says goes to `said`: a pipe, which must be read or it stops the command, or a file.
+    Its output goes to `output`: a file, or a pipe, which blocks the command unless it is read.
     """
     places = {"FITNESS_LANDING": root / "landing", "FITNESS_LAKEHOUSE": root / "lakehouse"}
     return subprocess.Popen(  # noqa: S603 - our own command line
         command,
         env=os.environ | {name: str(path) for name, path in places.items()},
-        stdout=said,
+        stdout=output,
         text=True,
     )

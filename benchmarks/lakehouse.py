@@ -1,4 +1,4 @@
-"""A lakehouse that is used over and over by one process."""
+"""Empties a lakehouse, so that one process can use it several times."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ from python_ingest.settings import Settings
 
 
 def empty_lakehouse(spark: SparkSession, settings: Settings) -> None:
-    """Forget all tables, and how far the ingest has come."""
+    """Drop all tables, and delete the ingest's checkpoints and positions."""
     for (schema,) in spark.sql("show schemas").collect():
         if schema != "default":
             spark.sql(f"drop schema {schema} cascade")
@@ -20,7 +20,7 @@ def empty_lakehouse(spark: SparkSession, settings: Settings) -> None:
 
 
 def forget_logs(spark: SparkSession) -> None:
-    """Make Delta read its tables' logs anew, for files were changed behind its back."""
+    """Make Delta read its tables' logs again, since files were deleted without Delta."""
     jvm = spark._jvm
     assert jvm is not None  # noqa: S101 - for mypy
     jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()

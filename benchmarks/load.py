@@ -1,7 +1,7 @@
-"""Landing to gold, all at once: the project beside what else people would use.
+"""A first load from landing to gold: the project compared with alternatives.
 
-A side's first turn is cold: its Spark starts with it. The sides take turns, so that a machine whose
-speed drifts is the same for all.
+The first turn of a side is cold: it includes the start of Spark. The sides take turns, so that all
+are affected alike when the machine's speed drifts.
 """
 
 import shutil
@@ -17,7 +17,7 @@ WARM_TURNS = {300_000: 3, 3_000_000: 2, 10_000_000: 0}
 
 
 def load(root: Path) -> dict[str, Any]:
-    """Load worlds of several sizes: of each side the answers of all its turns, and its memory."""
+    """Load worlds of several sizes; return the answers of each side's turns, and its memory."""
     return {
         str(readings): load_world(root, readings, turns) for readings, turns in WARM_TURNS.items()
     }

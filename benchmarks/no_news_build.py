@@ -17,14 +17,14 @@ TURNS = 3
 
 
 def no_news_build(root: Path) -> dict[str, list[float]]:
-    """Time builds without news, cold (from the command line) and warm; seconds of each."""
+    """Time builds with nothing new, cold (from the command line) and warm; seconds of each."""
     settings = Settings(root / "landing", root / "lakehouse", "local")
     produce(World(users=100, days=1, seed=1, files=3, readings=READINGS), settings.landing)
     by_command("run", root)
-    # The next one takes up what the snapshot has written.
+    # One more build reads what the snapshot wrote in the first.
     by_command("build", root)
     cold = [timed(lambda: by_command("build", root)) for _ in range(TURNS)]
-    # Last: the metastore is this process's from now on.
+    # Last, since this process then has the metastore open, which allows no second one.
     start_spark(settings)
     warm = [timed(lambda: build(settings, EVERYDAY)) for _ in range(TURNS + 1)]
     print(f"no news: cold {cold}, warm {warm}")
@@ -34,6 +34,6 @@ def no_news_build(root: Path) -> dict[str, list[float]]:
 def by_command(command: str, root: Path) -> None:
     """Run a command as a scheduler does; raises FitnessError if it fails."""
     process = start([sys.executable, "-m", "fitness", command], root)
-    told, _ = process.communicate()
+    output, _ = process.communicate()
     if process.returncode:
-        raise FitnessError(f"the {command} failed: {told}")
+        raise FitnessError(f"the {command} failed: {output}")

@@ -2,9 +2,9 @@
 
 Landing is parsed by the project's own parser, in one batch, and each model's SQL, as dbt compiles
 it for a full refresh, overwrites a table, one after another: no dbt run, no watermarks, no
-MERGE, no tests. What the project takes longer beside Delta tables is the price of incrementality
-and tests, beside Parquet that of Delta too. The snapshot of profiles is left out: what was believed
-before cannot be computed.
+MERGE, no tests. If the job writes Delta tables, the time that the project takes beyond it is the
+price of incrementality and tests; if it writes Parquet, of Delta too. The job has no snapshot of
+profiles: what was known at earlier times cannot be computed.
 
 The tables have the names of the project's own, so the job needs a process and a lakehouse folder to
 itself.
@@ -35,7 +35,7 @@ LAYERS = ("bronze", "silver", "gold")
 
 
 def compile_models(settings: Settings) -> None:
-    """Have dbt write down each model's SQL, which asks Spark nothing; raises BuildError."""
+    """Let dbt compile each model's SQL, which runs no query; raises BuildError."""
     # Imported here: dbt takes a second to load.
     from dbt.cli.main import dbtRunner
 
@@ -96,7 +96,7 @@ def nodes_in_order() -> Iterator[dict[str, Any]]:
 
 
 def is_table(node: dict[str, Any]) -> bool:
-    """Return whether a node of dbt's is a model or seed with a table."""
+    """Return whether a dbt node is a model or seed with a table."""
     kind, materialized = node["resource_type"], node["config"].get("materialized")
     return kind in ("model", "seed") and materialized != "ephemeral"
 

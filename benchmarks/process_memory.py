@@ -11,13 +11,13 @@ def resident(pid: int) -> int:
     except OSError:
         return 0
     own = int(status[1].split()[0]) * 1024 if len(status) > 1 else 0
-    return own + sum(resident(child) for child in children(pid) if not is_java_again(pid, child))
+    return own + sum(resident(child) for child in children(pid) if not is_vforked_java(pid, child))
 
 
-def is_java_again(pid: int, child: int) -> bool:
-    """Return whether a process that Java started is still Java: its memory is its parent's then.
+def is_vforked_java(pid: int, child: int) -> bool:
+    """Return whether a child of Java has not yet started its own program.
 
-    Java starts others by vfork: Hadoop has it run chmod, say.
+    Java starts processes by vfork, such as chmod for Hadoop: until then they share Java's memory.
     """
     try:
         programs = {Path(f"/proc/{each}/exe").readlink() for each in (pid, child)}

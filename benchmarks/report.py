@@ -14,8 +14,8 @@ def report(measures: Figures) -> str:
     """Return the page: a section for each measure that has been taken."""
     text = """# Benchmark results
 
-Made by `make bench`, which also writes the raw numbers to RESULTS.json. Compare within a section:
-its figures were taken in one run, by turns, for the speed of a machine drifts.
+Written by `make bench`, with the raw numbers in RESULTS.json. Compare figures only within a
+section: they were taken in one run, by turns, since the speed of a machine drifts.
 """
     for name, (title, section) in SECTIONS.items():
         if name in measures:
@@ -36,7 +36,7 @@ def speed(figures: Mapping[str, Sequence[float]]) -> list[str]:
         (f"{READINGS:,} readings to bronze", f"{ours:.1f} s ({READINGS / ours:,.0f} readings/s)"),
         ("the same lines read, parsed and written as Parquet by plain Spark", f"{theirs:.1f} s"),
         (
-            f"the ingest's speed, plain Spark's being 1: median of {len(ratios)}, least, most",
+            f"speed of the ingest / plain Spark: median of {len(ratios)}, minimum, maximum",
             f"{median(ratios):.2f}, {min(ratios):.2f}, {max(ratios):.2f}",
         ),
     )
@@ -55,7 +55,7 @@ def no_news(figures: Sequence[float]) -> list[str]:
     """Return the section on an ingest that finds nothing new."""
     seconds = f"{median(figures):.1f} s"
     return table(
-        ("what", "figure"), (f"nothing new among {FILES:,} files, beyond Spark's start", seconds)
+        ("what", "figure"), (f"nothing new among {FILES:,} files, without Spark's start", seconds)
     )
 
 
@@ -69,8 +69,8 @@ WHO = {
 
 
 def load(figures: Figures) -> list[str]:
-    """Return the section on loads: the seconds of each side, and what ours are made of."""
-    head = ("readings", "who", "cold", "warm", "ours to theirs, turn by turn", "peak memory")
+    """Return the section on loads: the seconds of each side, and what ours consist of."""
+    head = ("readings", "side", "cold", "warm", "this project / side, median", "peak memory")
     rows, parts = [], []
     for readings, sides in figures.items():
         ours = [turn["seconds"] for turn in sides["own"]["turns"]]
@@ -92,23 +92,23 @@ def load(figures: Figures) -> list[str]:
     return [
         *table(head, *rows),
         "",
-        "Of the last turn of this project, in seconds; models and tests run four at a time:",
+        "The last turn of this project, in seconds; models and tests run four at a time:",
         "",
-        *table(("readings", "ingest", "build", "costliest models", "tests' share"), *parts),
+        *table(("readings", "ingest", "build", "slowest models", "share of tests"), *parts),
     ]
 
 
 def parts_of_load(readings: str, turn: Figures) -> list[Sequence[str]]:
-    """Return the row that says what a load's time was spent on."""
+    """Return the row that shows what a load's time was spent on."""
     nodes = turn["nodes"]
     models = {name.split(".")[-1]: s for name, s in nodes.items() if name.startswith("model.")}
-    costliest = sorted(models, key=lambda name: -models[name])[:4]
+    slowest = sorted(models, key=lambda name: -models[name])[:4]
     tests = sum(seconds for name, seconds in nodes.items() if name.startswith("test."))
     return [
         (
             f"{int(readings):,}",
             *(f"{turn['phases'][phase]:.0f}" for phase in ("ingest", "build")),
-            ", ".join(f"{name} {models[name]:.0f}" for name in costliest),
+            ", ".join(f"{name} {models[name]:.0f}" for name in slowest),
             f"{tests / sum(nodes.values()):.0%}",
         )
     ]
@@ -128,14 +128,14 @@ def freshness(figures: Sequence[float]) -> list[str]:
     p50, p95 = (quantiles(figures, n=100)[percent - 1] for percent in (50, 95))
     return table(
         ("what", "figure"),
-        (f"workouts landed, one of {READINGS_A_FILE} readings a second", f"{len(figures)}"),
+        (f"workouts landed, one a second, of {READINGS_A_FILE} readings each", f"{len(figures)}"),
         ("from the file to its row in `workout_bpm_summary`, median", f"{p50:.0f} s"),
-        ("95 of 100 were there within", f"{p95:.0f} s"),
+        ("the same, 95th percentile", f"{p95:.0f} s"),
     )
 
 
 def increments(figures: Figures) -> list[str]:
-    """Return the section on builds of news: by history, and what grows most with it."""
+    """Return the section on incremental builds: by history, and what grows most with it."""
     histories = [int(days) for days in figures]
     least, most = str(min(histories)), str(max(histories))
     kinds = [kind for kind in figures[least] if kind != "load"]
@@ -157,14 +157,14 @@ def increments(figures: Figures) -> list[str]:
             )
         )
     head = (
-        "news",
+        "new data",
         *(f"{days} days of history" for days in figures),
-        f"{most} to {least} days",
+        f"{most} days / {least} days",
         "statements",
         "Spark jobs",
-        f"read with {least} and {most} days",
-        "reads most more",
-        "tests' share",
+        f"bytes read with {least} and {most} days",
+        "largest increase in bytes read",
+        "share of tests",
     )
     return table(head, *rows)
 
@@ -178,7 +178,7 @@ def total(nodes: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 def grows_most(
     least: Mapping[str, Mapping[str, float]], most: Mapping[str, Mapping[str, float]]
 ) -> str:
-    """Return the node that reads most more than on the short history, and how much."""
+    """Return the node whose bytes read grow most with the history, and by how much."""
     more = {
         node: cost["bytes_read"] - least.get(node, {}).get("bytes_read", 0.0)
         for node, cost in most.items()
@@ -188,7 +188,7 @@ def grows_most(
 
 
 def share_of_tests(nodes: Mapping[str, Mapping[str, float]]) -> str:
-    """Return the share of a build's seconds, node after node, that its tests take."""
+    """Return the share of tests in the seconds of a build that ran one node at a time."""
     tests = sum(cost["seconds"] for node, cost in nodes.items() if node.startswith("test."))
     return f"{tests / sum(cost['seconds'] for cost in nodes.values()):.0%}"
 
@@ -202,9 +202,9 @@ def table(*rows: Sequence[str]) -> list[str]:
 SECTIONS: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "speed": ("Landing to bronze: speed", speed),
     "memory": ("Landing to bronze: memory", memory),
-    "no_news": ("Landing to bronze: no news", no_news),
-    "load": ("Landing to gold: all at once", load),
-    "increments": ("Bronze to gold: builds of news, all everyday tests included", increments),
-    "no_news_build": ("Bronze to gold: no news", no_news_build),
-    "freshness": ("Landing to gold: continuously", freshness),
+    "no_news": ("Landing to bronze: nothing new", no_news),
+    "load": ("Landing to gold: first load", load),
+    "increments": ("Bronze to gold: incremental builds, with all everyday tests", increments),
+    "no_news_build": ("Bronze to gold: nothing new", no_news_build),
+    "freshness": ("Landing to gold: continuous run", freshness),
 }

@@ -1,8 +1,8 @@
-"""Whoever makes the same tables from the same landing files, each in a process that stays warm.
+"""The sides of a comparison: each makes the same tables from the same landing files.
 
-`python -m benchmarks.sides <side> <landing> <folder>` makes them anew for every line that it reads,
-and answers each with a line of JSON: `seconds`, `gold` (figures of the gold tables) and, of the
-project itself, the `phases` and the `nodes` of the build.
+`python -m benchmarks.sides <side> <landing> <folder>` stays warm: for every line that it reads it
+makes the tables again, and answers with a line of JSON: `seconds`, `gold` (figures of the gold
+tables) and, for the project itself, the `phases` and the `nodes` of the build.
 """
 
 import json
@@ -46,7 +46,7 @@ class Side:
         self._watch.start()
 
     def turn(self) -> Answer:
-        """Let it make the tables; raises FitnessError if it fails."""
+        """Make the process build the tables; raises FitnessError if it fails."""
         assert self._process.stdin and self._process.stdout  # noqa: S101 - for mypy
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
@@ -165,7 +165,7 @@ SIDES: dict[str, Callable[[Path, Path], Callable[[], Answer]]] = {
 
 
 def main(name: str, landing: Path, folder: Path) -> None:
-    """Answer each line by making the tables anew."""
+    """Make the tables for each line of input, and answer it."""
     turn: Callable[[], Answer] | None = None
     for _ in sys.stdin:
         began = time.monotonic()

@@ -1,7 +1,7 @@
-"""What people write today: the project's models, built by dbt-spark's stock incremental merge.
+"""A usual alternative: the project's models, built by dbt-spark's stock incremental merge.
 
-The dbt project in stock_merge/ has the same models, seeds and generic tests; its macros say what
-it gets wrong: late rows are lost, and nothing is ever deleted.
+The dbt project in stock_merge/ has the same models, seeds and generic tests. Its macros say what
+that merge gets wrong: late rows are lost, and nothing is ever deleted.
 """
 
 from fitness.build import build

@@ -13,7 +13,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def pace() -> float:
-    """Return the seconds of ten million additions in Python: by them machines and days compare."""
+    """Return the seconds of ten million additions in Python, to compare machines and days by."""
 
     def add() -> None:
         total = 0

@@ -17,27 +17,27 @@ MOST_BATCHES = 10_000
 
 @dataclass(frozen=True)
 class Backlog:
-    """What a layer is behind by: files or rows, and since when the oldest waits."""
+    """How far a layer is behind: how many files or rows wait, and since when the oldest does."""
 
     count: int
     since: datetime | None
 
 
 def built_until(builds: Sequence[BuildFigures]) -> dict[str, datetime]:
-    """Give, by layer, the instant before which all that had landed has been built into it."""
+    """Return, by layer, the time before which everything that landed has been built into it."""
     until = dict.fromkeys(("silver", "gold"), datetime.min.replace(tzinfo=UTC))
     for build in builds:
         if "silver" in build.layers:
             until["silver"] = build.began
-        if "gold" in build.layers:  # It reads what silver had then.
+        if "gold" in build.layers:  # Gold is built from silver as of then.
             until["gold"] = until["silver"]
     return until
 
 
 def backlog_of_bronze(batches: Sequence[LoggedBatch], until: datetime) -> Backlog:
     """Return the rows that have landed since an instant."""
-    left = [batch for batch in batches if batch.rows and batch.landed_at >= until]
-    return Backlog(sum(b.total for b in left), min((b.landed_at for b in left), default=None))
+    found = [batch for batch in batches if batch.rows and batch.landed_at >= until]
+    return Backlog(sum(b.total for b in found), min((b.landed_at for b in found), default=None))
 
 
 def backlog_of_landing(settings: Settings) -> Backlog:

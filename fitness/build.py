@@ -1,4 +1,4 @@
-"""dbt, run in this process so that it uses the Spark session that is already warm."""
+"""Run dbt in this process, so that it uses the Spark session that is already running."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def build(
     on_log: Callable[[str], None] = lambda _: None,
     on_event: Callable[["EventMsg"], None] = lambda _: None,
 ) -> str:
-    """Run `dbt build` with further arguments for dbt and return a line that sums it up.
+    """Run `dbt build` with further arguments for dbt and return a summary of one line.
 
     `on_node_finished` is called with the name of each node, `on_log` with each message of a model,
     `on_event` with all of dbt's events. The figures go into the build log, and the rows that fail a
@@ -70,10 +70,10 @@ def build(
             figures = with_heap(figures, before, spark)
         build_log.add(settings.lakehouse, figures)
     if result.exception:
-        raise BuildError(f"dbt did not get to build: {result.exception}") from result.exception
+        raise BuildError(f"dbt could not build: {result.exception}") from result.exception
     if figures.failures:
         raise BuildError(
-            f"The build failed in {', '.join(figures.failures)}; {LOG} has the whole story."
+            f"The build failed in {', '.join(figures.failures)}; details are in {LOG}."
         )
     kinds = Counter(str(r.node.resource_type) for r in results_of(result))
     text = ", ".join(
@@ -85,18 +85,18 @@ def build(
 
 
 def results_of(result: "dbtRunnerResult") -> list[Any]:
-    """Return the results of dbt's nodes; none if it did not get to run them."""
+    """Return the results of dbt's nodes; none if dbt failed before it ran any."""
     return list(getattr(result.result, "results", []))
 
 
 def figures_of(
     result: "dbtRunnerResult", began: datetime, arguments: Sequence[str]
 ) -> BuildFigures:
-    """Return what a build came to."""
+    """Return the figures of a build for the build log."""
     failed = [r for r in results_of(result) if r.status in ("error", "fail", "runtime error")]
     failures = {r.node.name: str(r.message or r.status) for r in failed}
     if result.exception or not (result.success or failures):
-        failures["dbt"] = str(result.exception or "failed without a word")
+        failures["dbt"] = str(result.exception or "failed without a message")
     return BuildFigures(
         started_at=began.isoformat(timespec="milliseconds"),
         seconds=round((datetime.now(UTC) - began).total_seconds(), 3),
@@ -109,7 +109,7 @@ def figures_of(
 
 
 def with_heap(figures: BuildFigures, before: "Heap", spark: "SparkSession") -> BuildFigures:
-    """Add how full the heap is after a build; without a JVM figures stay as they are."""
+    """Add how full the heap is after a build; return `figures` as they are if the JVM has ended."""
     from py4j.protocol import Py4JError
 
     from fitness.spark import read_heap
@@ -127,7 +127,7 @@ def with_heap(figures: BuildFigures, before: "Heap", spark: "SparkSession") -> B
 
 
 def names_of(result: "dbtRunnerResult", status: str) -> list[str]:
-    """Return the names of the nodes that ended so."""
+    """Return the names of the nodes with a status."""
     return [r.node.name for r in results_of(result) if r.status == status]
 
 
@@ -142,14 +142,14 @@ def whole_layers(result: "dbtRunnerResult") -> list[str]:
     nodes = json.loads(manifest.read_text())["nodes"].values()
     models = [node for node in nodes if node["resource_type"] == "model"]
     stored = [node for node in models if node["config"]["materialized"] != "ephemeral"]
-    left = {node["fqn"][1] for node in stored if node["unique_id"] not in built}
-    return sorted({node["fqn"][1] for node in models} - left)
+    incomplete = {node["fqn"][1] for node in stored if node["unique_id"] not in built}
+    return sorted({node["fqn"][1] for node in models} - incomplete)
 
 
 def store_failures(tests: Iterable[str], arguments: Sequence[str]) -> dict[str, str]:
-    """Let dbt run tests again, over all rows, and store what fails; return the tables by test.
+    """Run tests again on whole tables and store the rows that fail; return the tables by test.
 
-    In a target folder of its own: `dbt retry` continues from the results of the build.
+    Uses another target folder than the build: `dbt retry` continues from the build's results.
     """
     from dbt.cli.main import dbtRunner
 
@@ -160,5 +160,5 @@ def store_failures(tests: Iterable[str], arguments: Sequence[str]) -> dict[str, 
 
 
 def target_folder(chosen: str | None = None) -> Path:
-    """Return where dbt leaves its artifacts: as chosen, by the environment, or in the project."""
+    """Return dbt's target folder: as chosen, else DBT_TARGET_PATH, else the project's."""
     return Path(chosen or os.environ.get("DBT_TARGET_PATH") or PROJECT / "target")

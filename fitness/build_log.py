@@ -1,4 +1,4 @@
-"""How builds went, an entry a build; a developer's, FITNESS_DEV, are in a log of their own."""
+"""The log of builds, one entry per build; each developer (FITNESS_DEV) has a log of their own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ MANY = 20_000  # builds, more than a day's
 
 @dataclass(frozen=True)
 class BuildFigures:
-    """What a build came to. `started_at` is ISO 8601 in UTC.
+    """The outcome of a build. `started_at` is ISO 8601 in UTC.
 
     `arguments` were passed on to dbt. `layers`, silver and gold, are those of which every model was
     built. `failures` has dbt's message by the name of the model or test that failed, `rows` the
     tables with the rows that fail a test, `layer.name`, by its name.
 
     Of the Spark in the same process: `heap_mib` is the size of its old generation, `live_mib` what
-    the last full collection left in it, `collecting_seconds` the build's time in collections. All
-    are 0 where a server or a warehouse builds.
+    the last full garbage collection left in it, `collecting_seconds` the build's time in
+    collections. All are 0 where a server or a warehouse builds.
     """
 
     started_at: str
@@ -43,7 +43,7 @@ class BuildFigures:
 
     @property
     def has_whole_tests(self) -> bool:
-        """Whether its tests looked at whole tables: at some that failed, or at all."""
+        """Whether its tests read whole tables, and either some failed or all models were built."""
         has_all = {"silver", "gold"} <= set(self.layers) and "test" not in self.arguments
         return asks_whole_tests(self.arguments) and bool(self.failures or has_all)
 
@@ -63,7 +63,7 @@ def log() -> MonthlyLog[BuildFigures]:
 
 
 def add(lakehouse: Path, build: BuildFigures) -> None:
-    """Note a build."""
+    """Append a build to the log."""
     log().add(lakehouse, build)
 
 

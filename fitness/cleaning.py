@@ -1,7 +1,7 @@
-"""Landed files from time to time: those that changed since are reported, old ones removed.
+"""Periodic check of the landed files: report those that changed since, remove old ones.
 
-For open-source Spark's file stream, whose list of files grows for ever. Auto Loader keeps a list of
-its own, and removes files by itself.
+For open-source Spark's file stream, whose list of files grows without limit. Auto Loader keeps its
+own list, and removes files by itself.
 """
 
 import logging
@@ -24,7 +24,7 @@ LONG_LIST = 100_000
 def clean_folder(stream: FileStream) -> None:
     """Report files that changed after they had landed, and remove those that landed long ago.
 
-    It looks at every landed file, hence once an hour only.
+    It looks at every landed file, so it runs once an hour at most.
     """
     settings, position = stream.run.settings, stream.position
     if settings.catalog or 0 <= time.time() - position.cleaned_at < EVERY:

@@ -52,7 +52,7 @@ def produce(
         typer.Option(help="Heart-rate readings in all. Default: about 40 minutes a user and day."),
     ] = None,
     continuous: Annotated[
-        bool, typer.Option("--continuous", help="Write small files as time goes by, until stopped.")
+        bool, typer.Option("--continuous", help="Write small files in real time, until stopped.")
     ] = False,
     rate: Annotated[float, typer.Option(help="Readings a second, with --continuous.")] = 50.0,
     interval: Annotated[float, typer.Option(help="Seconds a file, with --continuous.")] = 5.0,
@@ -77,8 +77,12 @@ def produce(
 @app.command("import")
 def import_files(
     files: Annotated[list[Path], typer.Argument(help="Garmin or ANT activity files (.fit).")],
-    user: Annotated[int | None, typer.Option(help="The user's id. Default: made up.")] = None,
-    device: Annotated[int | None, typer.Option(help="The device's id. Default: made up.")] = None,
+    user: Annotated[
+        int | None, typer.Option(help="The user's id. Default: made of the device's serial number.")
+    ] = None,
+    device: Annotated[
+        int | None, typer.Option(help="The device's id. Default: made of its serial number.")
+    ] = None,
     out: Landing = None,
 ) -> None:
     """Turn recorded activities into landing records."""
@@ -99,20 +103,20 @@ def ingest(
     landing: Landing = None,
     lakehouse: Lakehouse = None,
     continuous: Annotated[
-        bool, typer.Option("--continuous", help="Go on landing what is new, until stopped.")
+        bool, typer.Option("--continuous", help="Keep landing new files until stopped.")
     ] = False,
     interval: Interval = "5s",
     clean_after: Annotated[
         str | None,
         typer.Option(
-            help="Remove files that landed so long ago, as in 30d. "
-            "Default: FITNESS_CLEAN_AFTER, or to keep them."
+            help="Remove files that landed longer ago than this, as in 30d. "
+            "Default: FITNESS_CLEAN_AFTER, or never."
         ),
     ] = None,
     archive: Annotated[
         Path | None,
         typer.Option(
-            help="Where to move such files instead. Default: FITNESS_ARCHIVE, or to delete them."
+            help="Move those files here instead of deleting them. Default: FITNESS_ARCHIVE."
         ),
     ] = None,
 ) -> None:
@@ -152,23 +156,23 @@ def run(
     landing: Landing = None,
     lakehouse: Lakehouse = None,
     continuous: Annotated[
-        bool, typer.Option("--continuous", help="Go on landing and building, until stopped.")
+        bool, typer.Option("--continuous", help="Keep landing and building until stopped.")
     ] = False,
     interval: Interval = "2s",
     shortest: Annotated[
-        str, typer.Option(help="With --continuous: the shortest time between two builds' starts.")
+        str, typer.Option(help="With --continuous: shortest time between the starts of builds.")
     ] = "10s",
     longest: Annotated[
-        str, typer.Option(help="With --continuous: build so often even if nothing has landed.")
+        str, typer.Option(help="With --continuous: build this often even if nothing has landed.")
     ] = "1h",
     tests: Annotated[
         str, typer.Option(help="With --continuous: how often to test what has changed.")
     ] = "5m",
     whole_tests: Annotated[
-        str, typer.Option(help="With --continuous: how often tests look at whole tables.")
+        str, typer.Option(help="With --continuous: how often to test whole tables.")
     ] = "1d",
 ) -> None:
-    """Land new files, then build and test; further arguments are dbt build's."""
+    """Land new files, then build and test; further arguments are passed on to dbt build."""
     from fitness.cold_start import is_small_build, is_small_ingest, load_dbt
     from fitness.run import run_both, run_build, run_ingest, start
 
@@ -197,7 +201,7 @@ def show(
         list[str] | None, typer.Argument(help="Tables as layer.name. Default: the gold tables.")
     ] = None,
     lakehouse: Lakehouse = None,
-    rows: Annotated[int, typer.Option(help="The most rows of each.")] = 20,
+    rows: Annotated[int, typer.Option(help="Maximum rows of each table.")] = 20,
 ) -> None:
     """Print tables of the lakehouse."""
     from fitness.run import start
@@ -212,9 +216,9 @@ def show(
 def status(
     landing: Landing = None,
     lakehouse: Lakehouse = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what runs, how far behind each layer is and what failed; exit with 1 if a build did."""
+    """Show what runs, how far behind each layer is, and failures; exit with 1 if a build failed."""
     from fitness.status import as_text, read_status
 
     with plain_errors():
@@ -244,7 +248,7 @@ def server(lakehouse: Lakehouse = None) -> None:
             highlight=False,
         )
         if address.host != LOOPBACK:
-            log.warning("Whoever reaches %s can read, change and delete all tables.", address.host)
+            log.warning("Clients of %s can read, change and delete all tables.", address.host)
         serve(read_settings(lakehouse=lakehouse), address)
 
 
@@ -252,12 +256,12 @@ def server(lakehouse: Lakehouse = None) -> None:
 def maintain(
     lakehouse: Lakehouse = None,
     keep: Annotated[
-        str, typer.Option(help="How long at least to keep files of the past; 7d or more.")
+        str, typer.Option(help="Keep old files for this long at least; 7d or more.")
     ] = "7d",
 ) -> None:
     """Compact the tables' files and remove old ones (OPTIMIZE and VACUUM): run it every night.
 
-    It may run beside an ingest and builds: it waits for a build that is running.
+    It may run at the same time as an ingest and builds: it waits for a build that is running.
     """
     from fitness import maintenance
     from fitness.run import start
@@ -273,7 +277,7 @@ def maintain(
 
 @app.command()
 def doctor(landing: Landing = None, lakehouse: Lakehouse = None) -> None:
-    """Check what the project needs, and how to mend what is wrong."""
+    """Check what the project needs, and say how to fix what is wrong."""
     from fitness.doctor import examine
 
     with plain_errors():

@@ -1,8 +1,8 @@
-"""What makes a cold start faster; without any of it everything works, more slowly.
+"""Optional measures that make a cold start faster.
 
 The class archive (Java's class data sharing) has the classes that Spark loads: the JVM maps it
-instead of reading, checking and linking some 20,000 classes, which saves seconds at each start. One
-of another Java, or of a folder that has moved since, is not used.
+instead of reading, checking and linking some 20,000 classes, which saves seconds at each start. An
+archive that another Java made, or that was made in another folder, is not used.
 """
 
 import logging
@@ -30,9 +30,9 @@ from python_ingest.settings import Settings
 # Named in profiles.yml too.
 ARCHIVE = PROJECT / ".cache" / "spark.jsa"
 TRAINING = (
-    "create or replace temporary view news as select * from bronze.registered_users_bz",
-    "create table silver.training using delta as select * from news",
-    "merge into silver.training as t using news as n on t.user_id <=> n.user_id "
+    "create or replace temporary view new_rows as select * from bronze.registered_users_bz",
+    "create table silver.training using delta as select * from new_rows",
+    "merge into silver.training as t using new_rows as n on t.user_id <=> n.user_id "
     "when matched then update set * when not matched then insert *",
     "select user_id, count(*), max(mac_address) from silver.training group by user_id order by 1",
 )
@@ -45,19 +45,19 @@ RECENT = 1_000  # entries of a log, enough for a guess
 
 
 def is_small_ingest(settings: Settings) -> bool:
-    """Return whether little waits to be landed; a guess: what waits in Kafka is not known."""
+    """Estimate whether little waits to be landed; false for Kafka and Databricks: it is unknown."""
     if settings.kafka or settings.catalog:
         return False
     try:
         return sum(file.st_size for file in waiting_files(settings)) <= SMALL_INGEST
-    except (OSError, ValueError):  # Which is for the ingest to say.
+    except (OSError, ValueError):  # The ingest reports it.
         return False
 
 
 def is_small_build(settings: Settings, arguments: Sequence[str]) -> bool:
-    """Return whether a build with arguments for dbt has little to do; a guess.
+    """Estimate whether a build with arguments for dbt has little to do.
 
-    A model whose code has changed is built wholly, which is not known here.
+    The estimate ignores that a model whose code has changed is built from all its inputs.
     """
     if asks_whole_tests(arguments) or {"-f", "--full-refresh"} & {*arguments}:
         return False
@@ -75,15 +75,15 @@ def short_lived_conf(target: str) -> dict[str, str]:
 
 
 def load_dbt() -> None:
-    """Let dbt load in the background: it takes seconds, as Spark does to start."""
+    """Import dbt in the background, while Spark starts: both take seconds."""
     Thread(target=import_module, args=["dbt.cli.main"], daemon=True).start()
 
 
 def warm_up(spark: SparkSession, settings: Settings) -> None:
-    """Let Spark read a table in the background: its first takes seconds, and dbt reads files."""
+    """Read a table in the background while dbt parses: Spark's first read takes seconds."""
 
     def read_watermarks() -> None:
-        # The build says what is wrong, and without a table there is a first load to do.
+        # The build reports errors; before the first load there is no table.
         with suppress(Exception):
             spark.read.format("delta").load(str(settings.lakehouse / "ops/watermarks")).collect()
 
@@ -91,7 +91,7 @@ def warm_up(spark: SparkSession, settings: Settings) -> None:
 
 
 def make_archive(archive: Path = ARCHIVE) -> None:
-    """Load the classes of an ingest and of some SQL; leave their archive and its label."""
+    """Run an ingest and some SQL; archive the classes that they load, and label the archive."""
     archive.parent.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder:
         partial = Path(folder) / archive.name
@@ -113,13 +113,13 @@ def make_archive(archive: Path = ARCHIVE) -> None:
         )
         for statement in TRAINING:
             spark.sql(statement).collect()
-        end_jvm(spark)  # Which writes the archive at its end.
+        end_jvm(spark)  # The JVM writes the archive when it ends.
         shutil.move(partial, archive)
         label_of(archive).write_text(made_for())
 
 
 def is_current(archive: Path = ARCHIVE) -> bool:
-    """Return whether an archive is there that Java will take."""
+    """Return whether there is an archive that Java can use."""
     label = label_of(archive)
     return archive.exists() and label.exists() and label.read_text() == made_for()
 
@@ -130,7 +130,7 @@ def label_of(archive: Path) -> Path:
 
 
 def made_for() -> str:
-    """Return what an archive made now is for: this Java and these jars, at these paths."""
+    """Return the label of an archive made now: this Java, these packages, the project's folder."""
     locked = sha256((PROJECT / "uv.lock").read_bytes()).hexdigest()
     return f"{java_build(java_path())}{PROJECT}\n{locked}\n"
 
@@ -138,5 +138,5 @@ def made_for() -> str:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     if not is_current():
-        sys.stderr.write("Archiving Spark's classes (once; every start is faster for it)\n")
+        sys.stderr.write("Archiving Spark's classes (once; it makes every start faster)\n")
         make_archive()

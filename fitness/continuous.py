@@ -1,6 +1,6 @@
-"""Ingest and builds in turn in one process, each as soon as there is news for it.
+"""Ingest and builds in turn in one process, each as soon as it has something to do.
 
-Landing takes a second and goes before each build: beside a build it would slow the build down.
+Landing takes a second and precedes each build: during a build it would slow the build down.
 """
 
 import logging
@@ -23,7 +23,7 @@ from python_ingest.settings import Settings
 
 log = logging.getLogger(__name__)
 
-AGAIN = timedelta(hours=1)  # until tests of whole tables, one of which failed, are run again
+AGAIN = timedelta(hours=1)  # until tests of whole tables are run again after one has failed
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0  # seconds until a failed build is tried again
 # Above this share of a build's time in garbage collection, the heap is too full to continue with.
 MOST_IN_COLLECTION = 0.4
@@ -39,9 +39,9 @@ def run_continuously(
 ) -> None:
     """Land what comes and build it, until `stop` is set; a running batch or build is finished.
 
-    `build` is called with whether to test too. A build that fails is logged and tried again, at
-    longer and longer intervals, and landing goes on. Raises what ends the ingest, SettingError, and
-    HeapError if Spark must be replaced.
+    `build` is called with whether to run tests too. A build that fails is logged and tried again,
+    at longer and longer intervals, and landing goes on. Raises what ends the ingest, SettingError,
+    and HeapError if Spark must be restarted.
     """
     with writing(spark, settings, "ingest"):
         # A session of its own: dbt's settings are not those of the ingest.
@@ -58,7 +58,7 @@ def run_continuously(
 
 
 class RepeatedBuild:
-    """Builds at a call that finds news, or no build for long; a failed build is tried again.
+    """Builds if called with new data, or long after the last build; a failed build is tried again.
 
     Tests are part of a build once `rhythm.tests` have passed since the last that had them.
     """
@@ -70,7 +70,7 @@ class RepeatedBuild:
         self._is_untested, self._wait = False, FIRST_WAIT
 
     def __call__(self) -> bool:
-        """Build if that is due; return whether a build was done and went well."""
+        """Build if that is due; return whether a build was run and succeeded."""
         now = time.monotonic()
         is_test_due = now >= self._test_at
         is_due = self.has_news or now >= self._latest or (self._is_untested and is_test_due)
@@ -95,7 +95,7 @@ class RepeatedBuild:
 
 
 def check_heap(settings: Settings) -> None:
-    """Raise HeapError if the last build spent its time in garbage collection."""
+    """Raise HeapError if the last build spent too much time in garbage collection."""
     for build in build_log.newest(settings.lakehouse, 1):
         if build.collecting_seconds > build.seconds * MOST_IN_COLLECTION:
             raise HeapError(
@@ -105,7 +105,7 @@ def check_heap(settings: Settings) -> None:
 
 
 def are_whole_tests_due(settings: Settings, rhythm: Rhythm) -> bool:
-    """Return whether it is so long ago that a build's tests looked at whole tables."""
+    """Return whether it is time for a build whose tests read whole tables."""
     builds = build_log.newest(settings.lakehouse, build_log.MANY)
     whole = [build for build in builds if build.has_whole_tests]
     if not whole:

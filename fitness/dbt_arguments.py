@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-# Unit tests try the models' code on made-up rows: that is for whoever changes a model.
+# Unit tests run the models' code on fixed rows: only a change of the code calls for them.
 EVERYDAY = ("--exclude-resource-type", "unit_test")
 UNTESTED = ("--exclude-resource-type", "unit_test", "test")
 # Options of dbt that say where it builds, and from what.

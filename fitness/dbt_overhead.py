@@ -9,15 +9,15 @@ from pyspark import SparkContext
 
 
 class Connection(session.Connection):
-    """A connection that gives the profile's settings to Spark once, not with each statement.
+    """A connection that passes the profile's settings to Spark once, not with each statement.
 
-    They are forty calls to the JVM, for which all threads wait; the one session keeps them.
+    That takes forty calls to the JVM, for which all threads wait. The session keeps the settings.
     """
 
     has_given_settings = False
 
     def cursor(self) -> session.Cursor:
-        """Return a cursor; jobs of this thread are named, so that Spark looks for no name."""
+        """Return a cursor, and name this thread's jobs: else Spark walks the stack to name them."""
         settings = {} if Connection.has_given_settings else self.server_side_parameters
         Connection.has_given_settings = True
         spark = SparkContext._active_spark_context
@@ -29,18 +29,18 @@ class Connection(session.Connection):
 
 @contextmanager
 def without_overhead() -> Iterator[None]:
-    """Let dbt use such connections meanwhile, and collect Python's garbage once, at the end.
+    """Make dbt use such connections, and collect Python's garbage only once, at the end.
 
-    dbt makes objects by the hundred thousand, and each collection looks at all of them. The JVM
-    keeps the query plans of cursors until these are collected.
+    dbt creates hundreds of thousands of objects, and each collection visits all of them. The
+    collection at the end frees the cursors, and so their query plans in the JVM.
     """
-    stock = session.Connection
+    original = session.Connection
     session.Connection = Connection  # type: ignore[misc]
     Connection.has_given_settings = False
     gc.disable()
     try:
         yield
     finally:
-        session.Connection = stock  # type: ignore[misc]
+        session.Connection = original  # type: ignore[misc]
         gc.enable()
         gc.collect()

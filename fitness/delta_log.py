@@ -1,7 +1,7 @@
 """The log of a Delta table as files: commits `<version>.json`, checkpoints and their checksums.
 
-The names are of Delta's protocol. tests/python/integration/test_maintenance.py tells when a new
-version of Delta changes what is relied on here.
+The names are those of Delta's protocol. tests/python/integration/test_maintenance.py fails if a new
+version of Delta changes them.
 """
 
 import time
@@ -15,7 +15,7 @@ def last_commit_time(table: Path) -> float:
 
 
 def cut_log(path: Path, kept: timedelta) -> None:
-    """Remove what a table's log has before its newest checkpoint that is older than `kept`.
+    """Remove the part of a table's log before its newest checkpoint that is older than `kept`.
 
     Delta does the same by itself, after 30 days (its protocol calls it metadata cleanup). The
     caller holds the table's lock.
@@ -24,7 +24,7 @@ def cut_log(path: Path, kept: timedelta) -> None:
     checkpoints = log_folder.glob("*.checkpoint.parquet")
     first = max((f.name for f in checkpoints if f.stat().st_mtime < until), default="")
     for file in log_folder.iterdir():
-        # Checksums of files have their name after a dot.
+        # The checksum of a file is `.<file>.crc`.
         version = file.name.lstrip(".")[:20]
         if version.isdigit() and version < first[:20]:
             file.unlink()

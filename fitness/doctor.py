@@ -1,4 +1,4 @@
-"""What the project needs of the machine, checked."""
+"""Checks of what the project needs from the machine."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ PINNED = ("pyspark", "delta-spark", "dbt-core", "dbt-spark")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: whether it is good, and what it is or how to mend it."""
+    """The result of a check: whether it is good, and what was found or how to fix it."""
 
     is_good: bool
     what: str
@@ -55,7 +55,7 @@ def python() -> Finding:
 
 
 def java() -> Finding:
-    """Check that Spark's Java is there and of a version that it runs on."""
+    """Check that there is a Java of a version that Spark runs on."""
     try:
         return Finding(True, f"Java {java_version()}")
     except JavaError as error:
@@ -86,7 +86,7 @@ def pin(package: str) -> Finding:
 
 
 def delta_jar(settings: Settings) -> Finding:
-    """Check that Spark is told to load the Delta that the Python package is for."""
+    """Check that profiles.yml names the Delta version of the Python package."""
     packages = spark_conf(settings.target)["spark.jars.packages"].split(",")
     package = next((p for p in packages if p.startswith("io.delta:")), "no io.delta package")
     wanted = version("delta-spark")
@@ -95,15 +95,15 @@ def delta_jar(settings: Settings) -> Finding:
 
 
 def folder(what: str, variable: str, path: Path) -> Finding:
-    """Check that a folder can be written to, or made."""
+    """Check that a folder can be written to, or created."""
     nearest = next(p for p in (path, *path.parents) if p.exists())
     good = os.access(nearest, os.W_OK)
-    advice = "" if good else f": no right to write; set {variable} to a folder of yours"
+    advice = "" if good else f": not writable; set {variable} to a folder of yours"
     return Finding(good, f"{what} folder {path}{advice}")
 
 
 def metastore(settings: Settings) -> Finding:
-    """Check that no other process has the embedded metastore open: it admits one at a time."""
+    """Check that no other process has the embedded metastore open: it allows one at a time."""
     holder = metastore_holder(settings.lakehouse / "metastore")
     if holder is None:
         return Finding(True, "metastore free")
@@ -118,12 +118,12 @@ def metastore_holder(path: Path) -> int | None:
             if any(fd.readlink().is_relative_to(path) for fd in fds.iterdir()):
                 return int(fds.parent.name)
         except OSError:
-            continue  # Gone meanwhile, or another user's.
+            continue  # It has ended, or it is another user's.
     return None
 
 
 def heap(settings: Settings) -> list[Finding]:
-    """Report how full Spark's heap was after the last build in a Spark of its own."""
+    """Report how full the heap was after the last build that ran in its own Spark process."""
     builds = [b for b in build_log.newest(settings.lakehouse, RECENT_BUILDS) if b.heap_mib]
     return [
         Finding(

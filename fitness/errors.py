@@ -1,4 +1,4 @@
-"""Errors of the command `fitness`, beside those of the ingest."""
+"""Errors of the command `fitness`, in addition to those of the ingest."""
 
 from python_ingest.errors import FitnessError
 
@@ -10,7 +10,7 @@ class JavaError(FitnessError):
 
 
 class HeapError(FitnessError):
-    """Spark's heap is too full to continue with: a new Spark is needed."""
+    """Spark's heap is too full to continue: Spark must be restarted."""
 
 
 class BuildError(FitnessError):

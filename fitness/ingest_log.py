@@ -1,4 +1,4 @@
-"""The log of the ingest, an entry a batch."""
+"""The log of the ingest, one entry per batch."""
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ class LoggedBatch(BatchFigures):
 
     @property
     def landed_at(self) -> datetime:
-        """When it had landed."""
+        """When the batch had landed."""
         return datetime.fromisoformat(self.started_at) + timedelta(seconds=self.seconds)
 
     @property
@@ -39,7 +39,7 @@ newest = _log.newest
 
 
 def add(lakehouse: Path, figures: BatchFigures) -> LoggedBatch:
-    """Note a batch; return its entry."""
+    """Append a batch to the log; return its entry."""
     entry = LoggedBatch(**asdict(figures))
     _log.add(lakehouse, entry)
     return entry

@@ -74,10 +74,10 @@ def run_of(spark: SparkSession, settings: Settings, on_batch: OnBatch) -> Run:
 
 
 class RepeatedIngest:
-    """Lands what is new at each call, in a process that continues; `run` counts all its rows.
+    """Lands what is new at each call, in a long-running process; `run` counts all its rows.
 
-    What may pass (a full disk, a broker that is away) is logged and tried again by a later call, at
-    longer and longer intervals. The streams are prepared at the first call and then hourly.
+    Temporary failures (a full disk, an unreachable broker) are logged, and a later call tries
+    again, at longer and longer intervals. The first call prepares the streams, as does one an hour.
     """
 
     def __init__(self, spark: SparkSession, settings: Settings, on_batch: OnBatch) -> None:
@@ -87,9 +87,9 @@ class RepeatedIngest:
         self._wait = FIRST_WAIT
 
     def __call__(self, stop: Event) -> int:
-        """Land what is new, or what has landed when `stop` is set; return the number of rows.
+        """Land what is new, until done or `stop` is set; return the number of rows landed.
 
-        Raises what does not pass: IngestError, and HeapError or FitnessError if Spark has ended.
+        Raises permanent failures: IngestError, and HeapError or FitnessError if Spark has ended.
         """
         check_jvm(self.run.spark)
         if time.monotonic() < self._not_before:

@@ -1,4 +1,4 @@
-"""One process at a time for work that two must not do at once."""
+"""Locks for work that only one process may do at a time."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ from py4j.protocol import Py4JError
 from python_ingest.errors import BusyError
 from python_ingest.settings import Settings
 
-if TYPE_CHECKING:  # Who only asks for the holder of a lock does without Spark.
+if TYPE_CHECKING:  # To ask for the holder of a lock takes no Spark.
     from pyspark.sql import SparkSession
 
 POLL = 0.2  # seconds
@@ -25,7 +25,7 @@ SECONDS_TO_DIE = 60.0  # for the JVM of a process that was killed
 
 @contextmanager
 def writing(spark: "SparkSession | None", settings: Settings, work: str) -> Iterator[None]:
-    """Hold the lakehouse's lock for `work` that writes tables; waits for the maintenance of one.
+    """Hold the lakehouse's lock for `work` that writes tables; wait for maintenance of a table.
 
     Raises BusyError if another process is at the same work. `spark` is that of this process, None
     if a server or a warehouse does the work.
@@ -44,7 +44,7 @@ def only_one(lakehouse: Path, work: str, patience: timedelta = timedelta()) -> I
     releases the lock when its holder dies, however it dies.
     """
     lakehouse.mkdir(parents=True, exist_ok=True)
-    # Twice at least: holder() has the lock for a moment to see whether anybody has.
+    # At least two tries: holder() takes the lock for a moment to see whether it is free.
     until = time.monotonic() + max(patience.total_seconds(), POLL)
     with lock_file(lakehouse, work).open("a+") as file:
         while not lock(file, fcntl.LOCK_EX):
@@ -65,7 +65,7 @@ def held_by_jvm(spark: "SparkSession | None", settings: Settings, work: str) -> 
     """Let the JVM hold the lakehouse's lock for `work` too.
 
     The JVM of a process that was killed outlives it for a moment, and may still commit. Raises
-    BusyError if it does so for long.
+    BusyError if that JVM does not end in time.
     """
     if spark is None:
         yield
@@ -83,7 +83,7 @@ def held_by_jvm(spark: "SparkSession | None", settings: Settings, work: str) -> 
             time.sleep(0.1)
         yield
     finally:
-        # Without a JVM there is no lock either.
+        # If the JVM has ended, its lock is released.
         with suppress(Py4JError, ConnectionError):
             file.close()
 
@@ -94,7 +94,7 @@ def lock_file(lakehouse: Path, work: str) -> Path:
 
 
 def lock(file: TextIO, kind: int) -> bool:
-    """Lock a file for this process, unless another has; return whether it is locked now."""
+    """Try to lock a file for this process; return whether that succeeded."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -103,7 +103,7 @@ def lock(file: TextIO, kind: int) -> bool:
 
 
 def read_holder_pid(file: TextIO) -> str:
-    """Return the process that has written itself into a lock's file."""
+    """Return the process id in a lock's file."""
     file.seek(0)
     return file.read().strip() or "unknown"
 

@@ -1,8 +1,8 @@
 """Maintenance of the tables: OPTIMIZE and VACUUM, and short logs in a continuous run.
 
-It reads tables by path, so it needs no metastore and may run beside a service that ingests and
-builds. On a local file system two processes must not commit to one table at once: it holds the lock
-of those who write a table while it maintains it.
+It reads tables by path, so it needs no metastore and may run while a service ingests and builds. On
+a local file system two processes must not commit to one table at once: while it maintains a table,
+it holds the lock of the processes that write the table.
 """
 
 import logging
@@ -26,15 +26,15 @@ from python_ingest.tables import is_table
 
 log = logging.getLogger(__name__)
 
-# Delta's own least: a reader or writer that began before may still need the files.
+# Delta's minimum: a reader or writer that began earlier may still need the files.
 LEAST_KEPT = timedelta(days=7)
-# What has not been built for longer compares its inputs whole when it is.
+# A model that was not built for longer compares its inputs whole in its next build.
 LONGEST_UNREAD = timedelta(days=30)
-# The first commit that has not been read may be little younger than the last that has.
+# The first unread commit may be only slightly newer than the last one that was read.
 MARGIN = timedelta(hours=1)
 LONGEST_BUILD = timedelta(hours=2)
-# How much of its tables' logs a continuous run keeps. Older commits that all have read are needed
-# for time travel only, and each hour of them, some 360 commits, costs every build a second.
+# How much of its tables' logs a continuous run keeps. Older commits that every reader has read are
+# needed for time travel only; each hour of them, some 360 commits, costs every build a second.
 LEAST_LOG, LONGEST_LOG = timedelta(minutes=15), timedelta(days=1)
 MANY_CALLS = 50  # of Upkeep, each of which leaves a few small files in a table
 WATERMARKS = "*ops/watermarks"
@@ -48,7 +48,9 @@ def check(settings: Settings, keep: timedelta) -> None:
             "and VACUUM there."
         )
     if keep < LEAST_KEPT:
-        raise SettingError(f"Readers need files for {LEAST_KEPT.days} days: keep them so long.")
+        raise SettingError(
+            f"Readers may need old files: keep them for {LEAST_KEPT.days} days or more."
+        )
 
 
 def maintain(
@@ -86,7 +88,7 @@ def maintain(
                 continue
             done.append(name)
             on_table(f"{name}: done.")
-            time.sleep(2 * POLL)  # A build that waits goes first.
+            time.sleep(2 * POLL)  # Lets a waiting build take the lock.
     return done
 
 
@@ -123,7 +125,7 @@ class Upkeep:
 
 
 def tidy(spark: SparkSession, path: Path, kept: timedelta) -> None:
-    """Put a table's small files together, and remove what it gave up longer ago than `kept`."""
+    """Compact a table's small files, and remove files that it dropped longer ago than `kept`."""
     table = DeltaTable.forPath(spark, str(path))
     table.optimize().executeCompaction()
     table.vacuum(kept / timedelta(hours=1))
@@ -136,9 +138,9 @@ def retention(
     longest: timedelta = LONGEST_UNREAD,
     margin: timedelta = MARGIN,
 ) -> timedelta:
-    """Return how long to keep what a table, `layer.name`, gave up: `keep`, or until it is read.
+    """Return how long to keep a table's dropped files: `keep`, or until their changes are read.
 
-    `unread` is as unread_since() returns it.
+    `table` is `layer.name`, `unread` is as unread_since() returns it.
     """
     if table not in unread:
         return keep
@@ -146,8 +148,8 @@ def retention(
 
 
 def unread_since(spark: SparkSession, settings: Settings) -> dict[str, datetime]:
-    """Return when the commit was that a table's slowest reader has come to, by `layer.name`."""
-    # Those of developers too.
+    """Return, by `layer.name`, the time of the last commit that a table's slowest reader read."""
+    # Developers' watermarks count too.
     paths = [str(path) for path in settings.lakehouse.glob(WATERMARKS) if is_table(path)]
     tables = [spark.read.format("delta").load(path) for path in paths]
     if not tables:

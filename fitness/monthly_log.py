@@ -1,4 +1,4 @@
-"""Logs of figures: a line of JSON an entry, in a file a month, for any tool to query."""
+"""Logs that any tool can query: one line of JSON per entry, one file per month."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Entry = TypeVar("Entry", bound="DataclassInstance")
 class MonthlyLog(Generic[Entry]):
     """A log of entries of one kind, in a folder of that name in the lakehouse.
 
-    `renamed` has the present names of fields by those of an earlier version.
+    `renamed` maps the field names of an earlier version to the present ones.
     """
 
     name: str
@@ -32,7 +32,7 @@ class MonthlyLog(Generic[Entry]):
         with path.open("a+b") as file:
             if file.tell():
                 file.seek(-1, 2)
-                if file.read() != b"\n":  # A write was cut short: keep it apart.
+                if file.read() != b"\n":  # The last write was cut short: begin a new line.
                     line = b"\n" + line
             file.write(line)
 

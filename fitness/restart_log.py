@@ -1,4 +1,4 @@
-"""When and why a continuous run replaced its Spark, an entry a time."""
+"""The log of when and why a continuous run restarted Spark, one entry per restart."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from fitness.monthly_log import MonthlyLog
 
 @dataclass(frozen=True)
 class Restart:
-    """A replacement of Spark: when, as ISO 8601 in UTC, and why."""
+    """A restart of Spark: when, as ISO 8601 in UTC, and why."""
 
     at: str
     reason: str

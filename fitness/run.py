@@ -1,4 +1,4 @@
-"""Landing and building as the commands do them, with progress and outcome on the terminal."""
+"""The commands that land and build: they show progress and outcome on the terminal."""
 
 import logging
 import os
@@ -35,7 +35,7 @@ def start(
 
 
 def run_ingest(spark: "SparkSession", settings: Settings, every: timedelta | None = None) -> None:
-    """Land new files, once or as they come."""
+    """Land new files once, or again and again at the interval `every`."""
     from fitness.landing import ingest, ingest_continuously
 
     if every is None:
@@ -67,13 +67,13 @@ def run_build(settings: Settings, arguments: list[str], kind: Sequence[str] = EV
 def run_both(
     spark: "SparkSession", settings: Settings, rhythm: Rhythm, arguments: list[str]
 ) -> None:
-    """Land and build what comes until stopped."""
+    """Land and build continuously until stopped."""
     from fitness.continuous import are_whole_tests_due, check_heap, run_continuously
 
-    is_proven = False
+    has_built = False
 
     def build_next(is_test_due: bool) -> None:
-        nonlocal is_proven
+        nonlocal has_built
         try:
             if not is_test_due:
                 run_build(settings, arguments, UNTESTED)
@@ -81,24 +81,24 @@ def run_both(
                 run_build(settings, with_whole_tests(arguments))
             else:
                 run_build(settings, arguments)
-            is_proven = True
+            has_built = True
         finally:
             check_heap(settings)
 
     stop = stop_on_signals()
-    console.print("Landing and building what comes, until stopped.")
+    console.print("Landing and building continuously, until stopped.")
     try:
         run_continuously(spark, settings, rhythm, stop, on_batch(log.info), build_next)
     except HeapError as error:
         if stop.is_set():
             return
-        if not is_proven:
+        if not has_built:
             raise
         restart(spark, settings, str(error))
 
 
 def restart(spark: "SparkSession", settings: Settings, reason: str) -> NoReturn:
-    """Replace this process by a new one of the same command, and so its Spark; note the reason."""
+    """Replace this process, and so Spark, by a new one with the same command; log the reason."""
     from fitness.spark import end_jvm
 
     log.warning("%s. Restarting Spark; if that happens often, %s.", reason, MORE_MEMORY)
@@ -109,5 +109,5 @@ def restart(spark: "SparkSession", settings: Settings, reason: str) -> NoReturn:
 
 
 def on_batch(add: Callable[[str], None]) -> Callable[["LoggedBatch"], None]:
-    """Return what shows a batch: in the live line on a terminal, else as a line of log."""
+    """Return a function that shows a batch: in a terminal's live line, else as a log line."""
     return lambda batch: add(str(batch)) if console.is_terminal else log.info("%s", batch)

@@ -32,7 +32,7 @@ class Address:
 
 
 def read_address(environment: Mapping[str, str] = os.environ) -> Address:
-    """Return where the server is to listen; raises SettingError for a port that is none."""
+    """Return where the server is to listen; raises SettingError for a port that is no number."""
     port = environment.get("FITNESS_SERVER_PORT") or "10000"
     if not port.isdigit():
         raise SettingError(f"FITNESS_SERVER_PORT is {port!r}: give a number, as in 10000.")
@@ -40,21 +40,21 @@ def read_address(environment: Mapping[str, str] = os.environ) -> Address:
 
 
 def serve(settings: Settings, address: Address) -> None:
-    """Become the server, until stopped; its log goes to a file.
+    """Replace this process by the server; its log goes to a file.
 
-    Raises JavaError without a usable Java, BusyError if something else listens there or has the
-    metastore.
+    Raises JavaError without a usable Java, BusyError if another process listens there or has
+    the metastore open.
     """
     with socket.socket() as probe:
         if probe.connect_ex((address.host, address.port)) == 0:
             raise BusyError(
-                f"Something listens on {address.host}:{address.port} already: stop it, or choose "
+                f"Another process listens on {address.host}:{address.port}: stop it, or choose "
                 "another FITNESS_SERVER_PORT."
             )
     metastore = settings.lakehouse / "metastore"
     if holder := metastore_holder(metastore):
         raise BusyError(
-            f"Process {holder} has the metastore {metastore}, which admits one: stop it first."
+            f"Process {holder} has the metastore {metastore} open; only one can: stop it first."
         )
     settings.lakehouse.mkdir(parents=True, exist_ok=True)
     jars = fetched_jars(settings)
@@ -67,9 +67,9 @@ def serve(settings: Settings, address: Address) -> None:
 
 
 def fetched_jars(settings: Settings) -> list[Path]:
-    """Return the jars of the profile's packages, which a Spark that is started for it fetches.
+    """Return the jars of the profile's packages; starts a Spark, which downloads them, and ends it.
 
-    Those that Spark brings along, of another version, are left out.
+    Jars that Spark itself has, in another version, are left out.
     """
     spark = start_spark(settings, with_metastore=False)
     jars = spark.sparkContext.getConf().get("spark.jars") or ""
@@ -88,13 +88,13 @@ def artifact(jar: str) -> str:
 def arguments(settings: Settings, address: Address, jars: Sequence[Path]) -> list[str]:
     """Return the arguments of spark-submit that start the server."""
     conf = dict(spark_conf("local"))
-    # A client that leaves closes the class loader of packages, for all who come after it.
+    # A client that disconnects closes the class loader of packages for all later clients.
     del conf["spark.jars.packages"]
     conf |= {
         "spark.driver.extraClassPath": ":".join(map(str, jars)),
         "spark.jars": ",".join(map(str, jars)),
         "spark.sql.catalogImplementation": "hive",
-        # Its clients' queries may be of any size; dbt's sessions go without.
+        # Clients' queries may be of any size; dbt's sessions turn this off (profiles.yml).
         "spark.sql.adaptive.enabled": "true",
         "spark.hadoop.hive.server2.thrift.bind.host": address.host,
         "spark.hadoop.hive.server2.thrift.port": str(address.port),

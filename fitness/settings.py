@@ -1,4 +1,4 @@
-"""Settings of the command beside those of the ingest: the environment and profiles.yml."""
+"""Settings in addition to those of the ingest: the environment and profiles.yml."""
 
 import os
 import re
@@ -22,9 +22,9 @@ PROFILE = "fitness"
 class Rhythm:
     """How often to look for files, and how often to build, in continuous operation.
 
-    A build begins once something has landed, `shortest` after the last one began, and without
-    anything landing (a model or a seed may have changed) `longest` after. It tests too if none has
-    for `tests`, and its tests look at whole tables `whole` after they last did.
+    A build begins when something has landed, but not before `shortest` after the last build began;
+    if nothing lands (a model or a seed may have changed), `longest` after. It runs tests if no
+    build has for `tests`, on whole tables if no build has tested those for `whole`.
     """
 
     ingest: timedelta
@@ -46,7 +46,7 @@ def developer_prefix() -> str:
     name = os.environ.get("FITNESS_DEV", "")
     if not re.fullmatch("[a-z0-9_]*", name):
         raise SettingError(
-            f"FITNESS_DEV is {name}, which cannot be part of a schema: take a-z, 0-9 and _."
+            f"FITNESS_DEV is {name}, which cannot be part of a schema: use a-z, 0-9, _."
         )
     return f"dev_{name}_" if name else ""
 
@@ -54,8 +54,8 @@ def developer_prefix() -> str:
 def spark_conf(target: str) -> Mapping[str, str]:
     """Return the settings of the Spark that this process starts for a target of profiles.yml.
 
-    Beside a server it is that of `local`. Raises SettingError if there is no such target, or it has
-    no Spark to start.
+    For a target that a server serves these are the settings of `local`. Raises SettingError if
+    there is no such target, or it has no Spark to start.
     """
     output = output_of("local" if is_served(target) else target)
     conf = output.get("server_side_parameters")

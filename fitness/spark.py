@@ -1,4 +1,4 @@
-"""Spark, started once a process, quietly, with the settings of profiles.yml."""
+"""Spark, started once per process with the settings of profiles.yml; it logs to a file."""
 
 import os
 import re
@@ -25,7 +25,7 @@ LOG = PROJECT / "logs" / "spark.log"
 OUT_OF_MEMORY = 3
 # How the name of the memory pool ends, "PS Old Gen" of the parallel collector: see profiles.yml.
 OLD_GENERATION = "Old Gen"
-# Hadoop would give everybody the right to read, whatever the process's umask says.
+# By default Hadoop lets everybody read new files, whatever the process's umask is.
 UMASK = "spark.hadoop.fs.permissions.umask-mode"
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 JAVA_VERSIONS = (17, 21, 25)
@@ -40,10 +40,10 @@ JAVA_NEEDED = (
 def java_version() -> int:
     """Return the major version of Spark's Java; raises JavaError if it cannot run."""
     java = java_path()
-    said = java_build(java)
-    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    output = java_build(java)
+    found = re.search(r'version "(?:1\.)?(\d+)', output)
     if not found:
-        raise JavaError(f"{java} does not run: {said.strip() or 'it says nothing'}")
+        raise JavaError(f"{java} does not run: {output.strip() or 'it prints nothing'}")
     version = int(found[1])
     if version not in JAVA_VERSIONS:
         raise JavaError(f"{java} is Java {version}, and {JAVA_NEEDED}")
@@ -61,7 +61,7 @@ def java_path() -> str:
 
 
 def java_build(java: str) -> str:
-    """Return what a Java says of its version and build."""
+    """Return the version and build that a Java prints."""
     return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
 
 
@@ -73,8 +73,8 @@ def start_spark(
 ) -> SparkSession:
     """Start Spark, or return the session of this process if it has one.
 
-    `conf` are Spark's settings, those of the target's profile unless given. The metastore admits
-    one process at a time: what needs no tables by name leaves it to others.
+    `conf` are Spark's settings, those of the target's profile unless given. The metastore allows
+    one process at a time: start without it where no table is read by name.
 
     Raises JavaError without a usable Java, FitnessError when Spark does not start.
     """
@@ -125,7 +125,7 @@ def check_jvm(spark: SparkSession) -> None:
 
 @dataclass(frozen=True)
 class Heap:
-    """The memory of a JVM, in bytes: what its last full collection left of objects, and its limit.
+    """The heap of a JVM in bytes: what the last full garbage collection left, and the limit.
 
     `collecting_seconds` is the time that collections have taken since it started.
     """
@@ -149,7 +149,7 @@ def read_heap(spark: SparkSession) -> Heap:
 
 @contextmanager
 def stderr_to(path: Path) -> Iterator[None]:
-    """Send the standard error of processes started meanwhile, the JVM's, to the end of a file."""
+    """Append the standard error of processes started inside, such as the JVM, to a file."""
     sys.stderr.flush()
     kept = os.dup(2)
     with path.open("ab") as file:
@@ -163,10 +163,10 @@ def stderr_to(path: Path) -> Iterator[None]:
 
 @contextmanager
 def ignore_signal_in_children(number: signal.Signals) -> Iterator[None]:
-    """Let processes started meanwhile, the JVM, ignore a signal for as long as they live.
+    """Make processes started inside, such as the JVM, ignore a signal.
 
-    A service manager sends it to all processes. This one then stops in order, which takes a JVM;
-    the JVM ends by itself when this process has.
+    A service manager sends it to all processes of a service. This process then stops in order, for
+    which it needs the JVM; the JVM ends when this process has ended.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -29,7 +29,7 @@ class Status:
 
     `ingest` and `build` are the processes that are at work. `batches` has the last one of each
     stream. `whole` is the last build whose tests looked at whole tables. `usual_seconds` is the
-    median time of the last one's like, with the same arguments, before it; None without any.
+    median time of earlier builds with the arguments and layers of the last; None without any.
     """
 
     ingest: str | None
@@ -51,7 +51,7 @@ class Status:
 
     @property
     def is_slow(self) -> bool:
-        """Whether the last build, an everyday one, took much longer than usual."""
+        """Whether the last build took much longer than usual."""
         if self.last is None or self.usual_seconds is None:
             return False
         return self.last.seconds > SLOW * self.usual_seconds

@@ -30,13 +30,13 @@ def set_up_logging() -> None:
         if not own.handlers:
             own.setLevel(logging.INFO)
             own.addHandler(RichHandler(console=console, show_path=False, show_level=False))
-    # Others, such as py4j, would print the tracebacks of what is reported here in a line.
+    # Other loggers, such as py4j's, would print tracebacks of errors that are reported here.
     logging.getLogger().addHandler(logging.NullHandler())
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Print what a person can mend as one message and exit with 1."""
+    """Print an error that the user can fix as one message, and exit with 1."""
     try:
         yield
     except (Py4JError, ConnectionError) as error:
@@ -55,7 +55,7 @@ def fail(message: str) -> NoReturn:
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[str], None]]:
-    """Show what goes on and for how long, live on a terminal; return a way to add to it."""
+    """Show a message and the time elapsed, live on a terminal; yield a function to add details."""
     if not console.is_terminal:
         console.print(what, highlight=False)
         yield lambda _: None

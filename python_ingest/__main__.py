@@ -1,4 +1,4 @@
-"""Land all that is new, once: `python -m python_ingest`, the task of a job on Databricks.
+"""Land all new data, once: `python -m python_ingest`, the task of a job on Databricks.
 
 Settings come from the environment, see settings.py. `fitness ingest` does more.
 """
@@ -50,7 +50,7 @@ def hold_lock(settings: Settings) -> TextIO:
 
 
 def hold_jvm_lock(spark: Any, settings: Settings) -> None:
-    """Let the JVM hold a lock too: that of a process that was killed may still commit."""
+    """Make the JVM hold a lock too: it may still commit after its Python process is killed."""
     path = str(settings.lakehouse / ".ingest.jvm.lock")
     if spark._jvm.java.io.RandomAccessFile(path, "rw").getChannel().tryLock() is None:
         raise BusyError("The Java process of an ingest that was killed is still at work.")

@@ -1,4 +1,4 @@
-"""Files that appear whole."""
+"""Files that are complete as soon as they exist."""
 
 import os
 from collections.abc import Iterator

@@ -53,7 +53,7 @@ class Column(msgspec.Struct, frozen=True):
 
     @property
     def meta(self) -> ColumnMeta:
-        """Return what the project wants to know beside dbt."""
+        """Return the settings of the column that are ours, not dbt's."""
         return self.config.meta
 
     @property

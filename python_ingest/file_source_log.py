@@ -1,6 +1,6 @@
 """The private log of Spark's file stream: the files that it has found, in a stream's checkpoint.
 
-tests/python/integration/test_recovery.py tells when a new version of Spark changes it.
+tests/python/integration/test_recovery.py fails if a new version of Spark changes it.
 """
 
 import json
@@ -15,7 +15,7 @@ from python_ingest.recovery import newest
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A file of the log: when it had been modified (milliseconds since 1970), and if it landed."""
+    """A file of the log: its time of modification (milliseconds since 1970), and if it landed."""
 
     modified: int
     is_landed: bool
@@ -43,7 +43,7 @@ def newest_landed(checkpoint: Path) -> int:
 
 
 def has_news(folder: Path, checkpoint: Path) -> bool:
-    """Return whether a folder may have files that have not landed; to start a stream is slow."""
+    """Return whether a folder may have files that have not landed, without starting a stream."""
     is_cut_short = newest(checkpoint / "commits") != newest(checkpoint / "offsets")
     return is_cut_short or any(True for _ in waiting_files(folder, checkpoint))
 
@@ -55,7 +55,7 @@ def waiting_files(folder: Path, checkpoint: Path) -> Iterator[str]:
 
 
 def visible_files(folder: Path) -> Iterator[str]:
-    """Return the paths of the files that Spark does not pass over for their names."""
+    """Return the paths of the files, except those whose names Spark ignores."""
 
     def refuse(error: OSError) -> None:
         raise error
@@ -66,7 +66,7 @@ def visible_files(folder: Path) -> Iterator[str]:
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether Spark passes over a name."""
+    """Return whether Spark ignores files and folders of a name."""
     if name.startswith(("_metadata", "_common_metadata")):
         return False
     is_private = name.startswith("_") and "=" not in name

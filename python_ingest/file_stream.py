@@ -1,7 +1,7 @@
 """A stream of landed files, found by Spark's file stream or Auto Loader.
 
-A batch reads the files itself, the same everywhere. One that cannot be read is skipped, logged, and
-tried again at the next start; one that changed while it was read, with the next batch.
+Python workers read the files of a batch, the same way everywhere. A file that cannot be read is
+skipped, logged, and retried at the next start; one that changed during the read, in the next batch.
 """
 
 import logging
@@ -11,7 +11,7 @@ from functools import reduce
 from pathlib import Path
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+from pyspark.sql import functions as F  # noqa: N812 - as in Spark's documentation
 
 from python_ingest.errors import IngestError
 from python_ingest.feeds import Feed
@@ -19,17 +19,17 @@ from python_ingest.file_source_log import has_news
 from python_ingest.landed_files import CHANGED, CHANGED_SINCE, LandedFile, look_at, problems
 from python_ingest.parse.frames import parse_files
 from python_ingest.settings import Settings
-from python_ingest.stream import EVER, Attempt, Run, Stream, cached
+from python_ingest.stream import EPOCH, Attempt, Run, Stream, cached
 
 log = logging.getLogger(__name__)
 
-# Bounds what a batch holds in memory, but for a single file that is larger.
+# Limits the memory of a batch, except for a single file that is larger.
 BYTES_PER_BATCH = 256 * 1024 * 1024
 Files = Sequence[LandedFile]
 BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
 
 
-# Spark would pass over subfolders, and files a week older than the newest.
+# By default Spark ignores subfolders, and files a week older than the newest.
 OPEN_SOURCE_OPTIONS = {
     "maxBytesPerTrigger": str(BYTES_PER_BATCH),
     "recursiveFileLookup": "true",
@@ -68,18 +68,18 @@ class FileStream(Stream):
         super().__init__(run, name, feeds)
         self.folder = run.settings.landing / name
         if self.position.query is not None and not self.folder.exists():
-            # Its files would be taken for gone.
+            # A new, empty folder would mean that its files were deleted.
             message = f"{self.folder} is gone: mount it or make it again."
             raise IngestError(message, is_permanent=False)
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def may_have_news(self) -> bool:
-        """Return False if all files have landed; Auto Loader keeps its list to itself."""
+        """Return False if all files have landed; with Auto Loader always True."""
         is_known = self.run.settings.catalog is None and not self.position.is_recovering
         return not is_known or has_news(self.folder, self.checkpoint)
 
     def frame(self) -> DataFrame:
-        """Return the new files, without what they hold."""
+        """Return the new files, without their content."""
         settings = self.run.settings
         name, options = "binaryFile", OPEN_SOURCE_OPTIONS
         if settings.catalog:
@@ -89,7 +89,7 @@ class FileStream(Stream):
             reader.schema(BINARY_FILE)
             .load(str(self.folder))
             .select(
-                F.regexp_replace("path", "^(file|dbfs):", "").alias("path"),  # as Python has it
+                F.regexp_replace("path", "^(file|dbfs):", "").alias("path"),  # as Python writes it
                 F.col("_metadata.file_path").alias("source"),
                 F.unix_millis("modificationTime").alias("modified"),
                 "length",
@@ -97,35 +97,35 @@ class FileStream(Stream):
         )
 
     def land(self, frame: DataFrame, attempt: Attempt) -> None:
-        """Land the files of a batch, but those that are skipped already."""
+        """Land the files of a batch, except those that an earlier attempt skipped."""
         self.retry(CHANGED)
         files = [
             LandedFile(Path(row.path), row.source, row.modified, row.length)
             for row in frame.distinct().collect()
         ]
-        # A batch that was cut short may have skipped files that have landed since without it.
+        # An interrupted batch may have skipped files that have landed on their own since.
         known = {*self.position.skipped_files}
         if not self.position.is_recovering:
             known |= {*self.position.retried_files}
         self.land_files([file for file in files if file.source not in known], attempt)
 
     def land_files(self, files: Files, attempt: Attempt) -> Files:
-        """Land files, but those that cannot be read; return those that have landed."""
+        """Land the files that can be read; return them."""
         landing = self.run.settings.landing
         files = self.skip(files, problems(files, landing))
         if files and attempt.since is not None:
             files = self.skip(files, self.changed_since(files, attempt.since))
         if not files:
             return []
-        with cached(parsed := parse_files(self.run.spark, files, self.feeds)) as packs:
-            unreadable = {pack.source: pack.problem for pack in packs if pack.problem}
-            # Those that have changed meanwhile are skipped too.
+        with cached(parsed := parse_files(self.run.spark, files, self.feeds)) as chunks:
+            unreadable = {chunk.source: chunk.problem for chunk in chunks if chunk.problem}
+            # Files that changed during the read are skipped too.
             if skipped := unreadable | problems(files, landing):
                 files = self.skip(files, skipped)
                 parsed = parsed.where(~F.col("source").isin([*skipped]))
-                packs = [pack for pack in packs if pack.source not in skipped]
+                chunks = [chunk for chunk in chunks if chunk.source not in skipped]
             if files:
-                self.write(parsed, packs, attempt, [file.source for file in files])
+                self.write(parsed, chunks, attempt, [file.source for file in files])
         return files
 
     def skip(self, files: Files, reasons: Mapping[str, str]) -> Files:
@@ -140,9 +140,9 @@ class FileStream(Stream):
         return [file for file in files if file.source not in reasons]
 
     def retry(self, reason: str | None = None) -> None:
-        """Land files that were skipped, for a reason or for any, and can be read now.
+        """Land skipped files that can be read now: those with a reason, or all if it is None.
 
-        Those that are gone are forgotten.
+        Files that no longer exist are removed from the list.
         """
         skipped, files = self.position.skipped_files, []
         for source, entry in list(skipped.items()):
@@ -159,15 +159,15 @@ class FileStream(Stream):
                 log.warning("%s is still skipped: %s.", file.path, entry["reason"])
             else:
                 files.append(file)
-        # Forgotten only once landed: a crash in between repeats it.
-        for file in (landed := self.land_files(files, Attempt(None, EVER))):
+        # Removed from the list only once landed: after a crash the retry is repeated.
+        for file in (landed := self.land_files(files, Attempt(None, EPOCH))):
             del skipped[file.source]
             self.position.retried_files[file.source] = file.modified
         if landed:
             self.position.save()
 
     def changed_since(self, files: Files, since: datetime) -> dict[str, str]:
-        """Return the files of which the tables have rows from before they were last modified."""
+        """Return the files that were modified after rows of them had landed."""
         now = self.run.spark.createDataFrame(
             [(f.source, f.modified) for f in files], "_source_file string, modified bigint"
         )

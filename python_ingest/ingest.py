@@ -16,7 +16,7 @@ from python_ingest.kafka_stream import KafkaStream
 from python_ingest.stream import Run, Stream
 from python_ingest.tables import create_tables, missing_tables
 
-SECONDS_TO_FINISH = 60.0  # for a running batch, before a stop cuts it short
+SECONDS_TO_FINISH = 60.0  # for a running batch, before a stop interrupts it
 
 
 def prepare(run: Run, on_files: Callable[[FileStream], None] = lambda _: None) -> list[Stream]:
@@ -30,9 +30,9 @@ def prepare(run: Run, on_files: Callable[[FileStream], None] = lambda _: None) -
     streams: list[Stream] = [*files]
     if run.settings.kafka and MULTIPLEX in folders:
         streams.append(KafkaStream(run, KAFKA, folders[MULTIPLEX]))
-    # Before the tables are there again, and with them nothing tells any more that they were gone.
+    # Before create_tables(), after which nothing shows that a table was missing.
     for stream in streams:
-        if reason := stream.why_reset(missing):
+        if reason := stream.reset_reason(missing):
             stream.reset(reason)
     create_tables(run.spark, run.settings, missing)
     for stream in streams:
@@ -62,7 +62,7 @@ def catch_up(streams: Sequence[Stream], stop: Event | None = None) -> None:
 
 @contextmanager
 def running(streams: Sequence[Stream]) -> Iterator[list[StreamingQuery]]:
-    """Start streams that end when they have caught up; none is at work afterwards."""
+    """Start streams that end when they have caught up; afterwards none is running."""
     queries: list[StreamingQuery] = []
     try:
         for stream in streams:
@@ -71,11 +71,11 @@ def running(streams: Sequence[Stream]) -> Iterator[list[StreamingQuery]]:
     finally:
         until = time.monotonic() + SECONDS_TO_FINISH
         for stream, query in zip(streams, queries, strict=False):
-            # A batch cut short is repeated later.
+            # An interrupted batch is repeated later.
             while query.isActive and query.status["isTriggerActive"] and time.monotonic() < until:
                 time.sleep(0.05)
             query.stop()
-            # Its batch must not go on beside a repetition.
+            # Wait for its batch, which must not run beside its own repetition.
             with stream.at_work:
                 pass
 
@@ -88,14 +88,14 @@ def failure(stream: Stream, query: StreamingQuery) -> IngestError | None:
         cause = stream.error or error
         return IngestError(
             f"{stream.name} stopped: {first_line(cause)}. Nothing is lost: the next ingest "
-            "continues from here. Spark's log has the whole story.",
+            "continues from here. Spark's log has the details.",
             is_permanent=is_permanent(cause),
         )
     return None
 
 
 def is_permanent(error: Exception) -> bool:
-    """Return whether trying again would fail too: for a mistake, or without a JVM."""
+    """Return whether a retry would fail too: after a mistake in the code, or without a JVM."""
     if isinstance(error, IngestError):
         return error.is_permanent
     if isinstance(error, AnalysisException | ConnectionError | Py4JNetworkError):
@@ -104,5 +104,5 @@ def is_permanent(error: Exception) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says in a line."""
+    """Return the first line of an error's message."""
     return (str(error).strip() or repr(error)).splitlines()[0][:500].rstrip(".")

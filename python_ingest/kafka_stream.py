@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+from pyspark.sql import functions as F  # noqa: N812 - as in Spark's documentation
 
 from python_ingest.errors import SettingError
 from python_ingest.feeds import KAFKA, Feed
@@ -12,7 +12,7 @@ from python_ingest.parse.frames import parse_lines
 from python_ingest.settings import Settings
 from python_ingest.stream import Attempt, Stream, cached
 
-RECORDS_PER_BATCH = 1_000_000  # bounds what a batch holds in memory
+RECORDS_PER_BATCH = 1_000_000  # limits the memory of a batch
 
 
 class KafkaStream(Stream):
@@ -45,8 +45,8 @@ class KafkaStream(Stream):
 
     def land(self, frame: DataFrame, attempt: Attempt) -> None:
         """Land a batch of lines."""
-        with cached(parsed := parse_lines(frame, self.feeds)) as packs:
-            self.write(parsed, packs, attempt)
+        with cached(parsed := parse_lines(frame, self.feeds)) as chunks:
+            self.write(parsed, chunks, attempt)
 
 
 def kafka_options(settings: Settings, feeds: tuple[Feed, ...]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 CHANGED = "changed while it was read"
 CHANGED_SINCE = "changed after it had landed: put what is new into a file of another name"
-# Bytes of files for one task: the least, and the most unless a file cannot be divided.
+# The least and the most bytes for one task; a file that cannot be divided may have more.
 SMALL_TASK, LARGE_TASK = 2**20, 2**25
 # How files that are compressed are opened, by suffix.
 OPENERS: Mapping[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
@@ -38,7 +38,7 @@ class LandedFile:
         if not self.path.resolve().is_relative_to(landing.resolve()):
             return f"leads outside the landing folder {landing}, to {self.path.resolve()}"
         if not stat.S_ISREG(now.st_mode):
-            return "is no regular file"
+            return "is not a regular file"
         if not os.access(self.path, os.R_OK):
             return "no right to read it"
         if (now.st_mtime_ns // 1_000_000, now.st_size) != (self.modified, self.length):
@@ -48,7 +48,7 @@ class LandedFile:
 
 @dataclass(frozen=True)
 class Part:
-    """The lines of a file that begin from byte `begin` on and before `end`; None is its end."""
+    """The lines of a file that start at byte `begin` or later, and before `end` (None: its end)."""
 
     file: LandedFile
     begin: int = 0
@@ -67,9 +67,9 @@ def problems(files: Sequence[LandedFile], landing: Path) -> dict[str, str]:
 
 
 def tasks_of(files: Sequence[LandedFile], cores: int, *, divide: bool) -> list[list[Part]]:
-    """Share files out to tasks: about one for each core, but none very small or large.
+    """Distribute files over tasks: about one for each core, but none very small or large.
 
-    With `divide` large files are divided, but for those that are compressed.
+    With `divide` large files are divided, unless they are compressed.
     """
     size = min(max(sum(file.length for file in files) // cores + 1, SMALL_TASK), LARGE_TASK)
     tasks: list[list[Part]] = []

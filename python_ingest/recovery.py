@@ -1,9 +1,9 @@
-"""How far each stream has come, kept apart from its checkpoint.
+"""The position of each stream: how far it has come, kept apart from its checkpoint.
 
-A checkpoint cannot tell that it was lost or is an old copy: lines would land again, or be lost. A
-position, written before each batch, tells: the stream then reads all of its source again, without
-what the tables have. A batch that an earlier run has begun may have landed in part: it is repeated,
-without what the tables have had since.
+A checkpoint cannot show that it was lost or is an old copy: lines would land again, or be lost. The
+position, written before each batch, shows it. The stream then reads all of its source again, and
+leaves out the rows that its tables have. A batch that an earlier run began may have landed in part:
+it is repeated, without the rows that have landed since it began.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from python_ingest.atomic_write import atomic_write
 
-RENAMED = {"left_out": "skipped_files", "taken_later": "retried_files"}  # by version 0.1
+RENAMED = {"left_out": "skipped_files", "taken_later": "retried_files"}  # names in version 0.1
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Position:
 
 def read_position(file: Path) -> Position:
     """Return the position in a file, or that of a stream which has not begun."""
-    # An empty file, which a crash of the machine may leave, is none.
+    # A crash of the machine may leave an empty file, which counts as missing.
     state = json.loads((file.read_text() if file.exists() else "") or "{}")
     known = {each.name for each in fields(Position)}
     named = {RENAMED.get(name, name): value for name, value in state.items()}
@@ -70,7 +70,7 @@ def reset_reason(position: Position, checkpoint: Path, has_rows: Callable[[], bo
     if any(f.stat().st_size == 0 for f in checkpoint.rglob("[!.]*") if f.is_file()):
         return "its checkpoint has an empty file"
     if json.loads((checkpoint / "metadata").read_text())["id"] != position.query:
-        return "its checkpoint is another one than before"
+        return "its checkpoint belongs to another query than its position"
     if newest(checkpoint / "commits") > position.batch:
         return "its position is an older copy"
     if position.batch > newest(checkpoint / "offsets"):
@@ -87,9 +87,9 @@ def newest(log: Path) -> int:
 
 
 def reset(position: Position, checkpoint: Path) -> None:
-    """Let a stream read all of its source again, from a new checkpoint."""
+    """Make a stream read all of its source again, from a new checkpoint."""
     position.query, position.batch, position.is_recovering = None, -1, True
-    # First: if the removal is cut short, what is left of the checkpoint is not continued from.
+    # First: if the removal is interrupted, the rest of the checkpoint is not used.
     position.save()
     if checkpoint.exists():
         shutil.rmtree(checkpoint)

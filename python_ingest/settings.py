@@ -9,17 +9,17 @@ from pathlib import Path
 from python_ingest.errors import SettingError
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-PATTERN = set("{}[]*?\\")  # characters that stand for others in a path of Hadoop
+PATTERN = set("{}[]*?\\")  # wildcards in a path of Hadoop
 
 
 @dataclass(frozen=True)
 class Settings:
     """Where things are, and what becomes of landed files; folders are absolute.
 
-    `target` is that of profiles.yml; `catalog` is None but on Databricks. `file_notifications` lets
-    Auto Loader be notified of files. `kafka` are a broker's servers, `kafka_properties` a file of
-    client settings. Files that landed longer than `clean_after` ago (None: they stay) are moved to
-    `archive`, or deleted without one.
+    `target` is that of profiles.yml, `catalog` is None except on Databricks. With
+    `file_notifications` Auto Loader is notified of files. `kafka` are a broker's servers,
+    `kafka_properties` a file of client settings. Files that landed longer than `clean_after` ago
+    (None: they stay) are moved to `archive`, or deleted without one.
     """
 
     landing: Path
@@ -40,11 +40,11 @@ class Settings:
         if lakehouse.is_relative_to(landing) or landing.is_relative_to(lakehouse):
             raise SettingError(
                 f"The landing folder {landing} and the lakehouse folder {lakehouse} "
-                "lie in one another: set FITNESS_LANDING and FITNESS_LAKEHOUSE to folders apart."
+                "overlap: set FITNESS_LANDING and FITNESS_LAKEHOUSE to two separate folders."
             )
         if PATTERN & set(str(landing)):
             raise SettingError(
-                f"FITNESS_LANDING is {landing}: Spark takes {{ }} [ ] * ? and \\ in it for a "
+                f"FITNESS_LANDING is {landing}: Spark reads {{ }} [ ] * ? and \\ in it as a "
                 "pattern. Choose a folder without them."
             )
         if self.archive is not None and self.archive.is_relative_to(landing):
@@ -94,8 +94,8 @@ def read_settings(
 
 
 def duration(text: str) -> timedelta:
-    """Return a duration such as 5s, 10m, 12h, 30d; raises SettingError if it is none."""
+    """Return a duration such as 5s, 10m, 12h, 30d; raises SettingError for any other text."""
     found = re.fullmatch(r"\s*(\d{1,6}(?:\.\d{1,6})?)\s*([smhd])\s*", text)
     if not found:
-        raise SettingError(f"{text!r} is no duration: give a number and s, m, h or d, as in 5s.")
+        raise SettingError(f"{text!r} is not a duration: give a number and s, m, h or d, as in 5s.")
     return timedelta(seconds=float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])

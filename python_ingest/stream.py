@@ -1,7 +1,7 @@
-"""A stream: reads what is new of its source, and lands each batch in the bronze tables once.
+"""A stream: reads new data from its source, and lands each batch in the bronze tables once.
 
-A stream's checkpoint knows what has been read. A batch that is repeated after a crash leaves out
-what the tables have of it: recovery.py tells which may be such a batch.
+A stream's checkpoint records what has been read. A batch that is repeated after a crash leaves out
+the rows that the tables already have. recovery.py says when that is necessary.
 """
 
 import logging
@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+from pyspark.sql import functions as F  # noqa: N812 - as in Spark's documentation
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.util import inheritable_thread_target
 
@@ -30,17 +30,17 @@ from python_ingest.tables import INGESTED_AT, append, may_have_rows, read_table,
 
 log = logging.getLogger(__name__)
 
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-MOST_A_CLOCK_IS_SET_BACK = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_CLOCK_CORRECTION = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class BatchFigures:
     """What a batch did. Instants are ISO 8601 in UTC.
 
-    `rows` are those appended, by table; of them `malformed` are not of their feed's format and
-    `unrouted` of no feed. `lag_seconds` is the time from the oldest file's or record's arrival to
-    now. `new_fields` are fields that no table has a column for, reported for the first time.
+    `rows` counts the rows appended, by table; of them `malformed` are not in their feed's format,
+    `unrouted` belong to no feed. `lag_seconds` is the time since the oldest file or record arrived.
+    `new_fields` are fields that no table has a column for, reported for the first time.
     `skipped_files` has the files that could not be read, with the reason.
     """
 
@@ -70,9 +70,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A try to land a batch, or files on their own, which have no number.
+    """An attempt to land a batch by its number, or files on their own: `batch` is None.
 
-    Rows may have landed `since` an instant, in a try before; None if there was none.
+    An earlier attempt may have landed rows, `since` that instant; None if there was none.
     """
 
     batch: int | None
@@ -83,12 +83,12 @@ class Attempt:
 class Stream(ABC):
     """A stream of some feeds, all JSON or one of CSV.
 
-    `planned` is the newest batch of earlier runs, `error` what the last batch raised. `at_work` is
-    held while a batch is landed, which may take longer than Spark's query lives.
+    `planned` is the newest batch of earlier runs, `error` what the last batch raised. The lock
+    `at_work` is held while a batch is landed, which may outlast Spark's query.
     """
 
     identity: ClassVar[Sequence[str]]  # the columns that tell whether a table has a row
-    own_rows: ClassVar[str]  # the condition of the rows that came by such a stream
+    own_rows: ClassVar[str]  # the SQL condition for rows that such a stream has landed
 
     def __init__(self, run: Run, name: str, feeds: tuple[Feed, ...]) -> None:
         self.run, self.name, self.feeds = run, name, feeds
@@ -115,11 +115,11 @@ class Stream(ABC):
         tables = tuple(feed.table for feed in self.feeds)
         return tables if self.feeds[0].is_csv else (*tables, UNROUTED)
 
-    def why_reset(self, missing: Collection[str]) -> str | None:
+    def reset_reason(self, missing: Collection[str]) -> str | None:
         """Return why it cannot continue from its checkpoint, or None. `missing` are tables."""
-        # Which tables there were an earlier version did not note.
+        # A position of an earlier version has no list of tables.
         if self.position.query and {*missing} & {*(self.position.tables or self.tables)}:
-            return "a table of it is gone"
+            return "one of its tables is gone"
         spark, settings = self.run.spark, self.run.settings
 
         def has_rows() -> bool:
@@ -130,13 +130,13 @@ class Stream(ABC):
         return reset_reason(self.position, self.checkpoint, has_rows)
 
     def reset(self, reason: str) -> None:
-        """Let it read all of its source again, and say why."""
+        """Make the stream read all of its source again, and log the reason."""
         what = "All of its source is read again; what its tables have is left out."
         log.warning("%s: %s. %s", self.name, reason, what)
         reset(self.position, self.checkpoint)
 
     def follow_contracts(self) -> None:
-        """Give the tables the columns that contracts have got since the last run."""
+        """Add the columns to the tables that contracts have gained since the last run."""
         spark = self.run.spark
         columns = {table: table_schema(table) for table in self.tables}
         tables = {table: schema.simpleString() for table, schema in columns.items()}
@@ -160,7 +160,7 @@ class Stream(ABC):
         )
 
     def __call__(self, frame: DataFrame, batch: int) -> None:
-        """Land a batch, remembering what goes wrong: Spark passes on its text only."""
+        """Land a batch; keep its exception, of which Spark passes on only the text."""
         with self.at_work:
             try:
                 context = self.run.spark.sparkContext
@@ -179,29 +179,29 @@ class Stream(ABC):
                 raise
 
     def may_have_landed_since(self, batch: int) -> datetime | None:
-        """Return since when rows of a batch may have landed in a try before; None if it is new.
+        """Return since when an earlier attempt may have landed rows; None for a new batch.
 
-        A batch is cut short by a crash, or by an append that failed.
+        An attempt is interrupted by a crash, or by an append that failed.
         """
         if self.position.is_recovering:
-            return EVER
+            return EPOCH
         if batch <= self.planned:
-            return datetime.fromisoformat(self.position.began) - MOST_A_CLOCK_IS_SET_BACK
+            return datetime.fromisoformat(self.position.began) - MAX_CLOCK_CORRECTION
         return None
 
     def write(
-        self, parsed: DataFrame, packs: Sequence[Row], attempt: Attempt, files: Sequence[str] = ()
+        self, parsed: DataFrame, chunks: Sequence[Row], attempt: Attempt, files: Sequence[str] = ()
     ) -> None:
-        """Append the lines of some packs that no try has landed before, and report the figures.
+        """Append the lines of chunks that no attempt has landed before, and report the figures.
 
         `files` are the sources of the lines, if they are files.
         """
         rows, malformed = Counter[str](), Counter[str]()
-        for pack in packs:
-            rows[pack.feed] += pack.rows
-            malformed[pack.feed] += pack.malformed
+        for chunk in chunks:
+            rows[chunk.feed] += chunk.rows
+            malformed[chunk.feed] += chunk.malformed
         new_fields = self.report_fields(
-            {f"{p.feed}.{name}" for p in packs for name in p.new_fields}
+            {f"{c.feed}.{name}" for c in chunks for name in c.new_fields}
         )
 
         def write_table(table: str) -> None:
@@ -214,13 +214,13 @@ class Stream(ABC):
             if rows[table]:
                 append(own, self.run.settings, table)
 
-        # A commit is mostly waiting.
+        # In parallel, since a commit mostly waits for storage.
         with ThreadPoolExecutor() as pool:
             list(pool.map(inheritable_thread_target(self.run.spark)(write_table), [*rows]))
         self.run.landed.update(+rows)
         skipped = self.position.skipped_files.items()
-        newest = max((pack.newest for pack in packs if pack.newest), default=None)
-        arrived = min((pack.arrived for pack in packs), default=None)
+        newest = max((chunk.newest for chunk in chunks if chunk.newest), default=None)
+        arrived = min((chunk.arrived for chunk in chunks), default=None)
         figures = BatchFigures(
             stream=self.name,
             batch=attempt.batch,
@@ -246,7 +246,7 @@ class Stream(ABC):
         return new
 
     def landed_in(self, table: str, since: datetime) -> DataFrame:
-        """Return the rows that a table has since an instant; Spark passes over older files."""
+        """Return the rows that landed in a table since an instant; Spark skips older row groups."""
         return read_table(self.run.spark, self.run.settings, table).where(
             F.col(INGESTED_AT) >= since
         )
@@ -254,7 +254,7 @@ class Stream(ABC):
 
 @contextmanager
 def cached(parsed: DataFrame) -> Iterator[list[Row]]:
-    """Keep packs of lines until they are written, table by table; yields their figures."""
+    """Cache parsed lines until they are written, table by table; yields the figures of chunks."""
     parsed.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         yield parsed.drop("lines").collect()

@@ -12,7 +12,7 @@ from typing import cast
 
 from delta import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+from pyspark.sql import functions as F  # noqa: N812 - as in Spark's documentation
 from pyspark.sql.types import StructType
 
 from python_ingest.feeds import UNROUTED, read_feeds
@@ -26,7 +26,7 @@ COMMON = (
 BROKER = "key string, topic string, `partition` bigint, offset bigint, timestamp double"
 PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
-    # Nobody reads bronze by its values: statistics of them would only cost.
+    # No query filters bronze by value, so statistics of columns would be of no use.
     "delta.dataSkippingNumIndexedCols": "0",
 }
 # Small files are compacted as they are written. Open-source Delta would compact at the first append
@@ -71,7 +71,7 @@ def may_have_rows(settings: Settings, table: str) -> bool:
 
 
 def append(rows: DataFrame, settings: Settings, table: str) -> None:
-    """Append rows to a bronze table; a contract may have got columns since it was created."""
+    """Append rows to a bronze table; a contract may have gained columns since it was created."""
     stamped = rows.withColumn(INGESTED_AT, F.current_timestamp())
     writer = (
         stamped.select(*table_schema(table).names)
@@ -95,7 +95,7 @@ def missing_tables(spark: SparkSession, settings: Settings) -> set[str]:
 
 def create_tables(spark: SparkSession, settings: Settings, tables: Collection[str]) -> None:
     """Create bronze tables, with a change feed for the models."""
-    # Each is mostly waiting.
+    # In parallel, since each mostly waits for storage.
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda table: create_table(spark, settings, table), tables))
 
@@ -107,7 +107,7 @@ def create_table(spark: SparkSession, settings: Settings, table: str) -> None:
         builder = builder.tableName(address(settings, table))
     else:
         path = Path(address(settings, table))
-        # What a killed creation has left behind would make Delta refuse another one.
+        # With files left by an interrupted creation, Delta would refuse to create the table.
         shutil.rmtree(path, ignore_errors=True)
         builder = builder.location(str(path))
     for field in table_schema(table):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # dbt's own checks: the project parses on every target without a warning or a deprecation, and every
-# incremental model follows the changes of all that it reads.
+# incremental model follows the changes of all tables that it reads.
 set -euo pipefail
 for target in local server databricks; do
   DATABRICKS_HOST=example.invalid DATABRICKS_HTTP_PATH=/sql/1.0/warehouses/0 DATABRICKS_TOKEN=none \

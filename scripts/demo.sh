@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The demo: real rides and an invented gym, from landing files to gold, in a lakehouse of its own.
+# The demo: real rides and an invented gym, from landing files to gold, in its own folder data/demo.
 set -euo pipefail
 export FITNESS_LANDING=$PWD/data/demo/landing FITNESS_LAKEHOUSE=$PWD/data/demo/lakehouse
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs uv if it is missing and the locked packages; stops at once without a usable Java or Python.
+# Installs uv, if it is missing, and the locked packages. Without a usable Java or Python it stops at once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=$1
@@ -32,6 +32,6 @@ if ! command -v "$uv" >/dev/null; then
   .uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 fi
 
-# Compiled here once: each process would compile dbt and Spark anew where Python may not keep what it compiles.
+# Compile the packages to bytecode once: with PYTHONDONTWRITEBYTECODE set each process would compile them again.
 "$uv" sync --quiet --frozen --compile-bytecode
 "$uv" run --quiet --frozen python -m fitness.cold_start

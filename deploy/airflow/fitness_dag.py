@@ -1,8 +1,8 @@
 """The lakehouse in Airflow 3: land and build every quarter of an hour, maintain at night.
 
 Each task is a command of the project on a worker that shares its folders; set the Airflow variable
-`fitness_home` to where the project is, set up by `make setup`. The layers are tasks of their own,
-so that a failure shows where it is, and is tried again there.
+`fitness_home` to the folder of the project, set up by `make setup`. Each layer is a task of its
+own, so that Airflow shows and retries the layer that failed.
 """
 
 from datetime import datetime, timedelta
@@ -19,14 +19,14 @@ WHOLE = "--vars 'whole_tests: true'"
 
 
 def fitness(task: str, arguments: str) -> BashOperator:
-    """Give the task that runs a command of the project."""
+    """Return the task that runs a command of the project."""
     return BashOperator(task_id=task, bash_command=FITNESS + arguments)
 
 
 with DAG(
     "fitness",
     description="Land what is new, build silver and gold, and test them.",
-    schedule="*/15 0-2,4-23 * * *",  # At 3 the night's work is done.
+    schedule="*/15 0-2,4-23 * * *",  # At 3 fitness_nightly runs.
     start_date=datetime(2026, 1, 1),  # noqa: DTZ001 - Airflow takes its own time zone
     catchup=False,
     max_active_runs=1,
@@ -41,7 +41,7 @@ with DAG(
 
 with DAG(
     "fitness_nightly",
-    description="Let the tests look at whole tables, and put the tables in order.",
+    description="Test whole tables; compact the tables and remove old files.",
     schedule="0 3 * * *",
     start_date=datetime(2026, 1, 1),  # noqa: DTZ001
     catchup=False,
@@ -50,6 +50,6 @@ with DAG(
     default_args=DEFAULTS,
     tags=["dbt"],
 ):
-    # One after the other, and each whatever becomes of the other.
+    # One after the other, but neither depends on the success of the other.
     fitness("whole_tests", f"build {WHOLE}")
     fitness("maintain", "maintain")

@@ -81,7 +81,7 @@ def import_fit(
 
     Every session becomes a workout (workout_id is its start in epoch seconds, session_id its
     place in the file from 0) and every record with a heart rate a reading, unchanged. `user` and
-    `device` are the ids to land under; where None they are made up from the serial number of the
+    `device` are the ids to land under; where None they are derived from the serial number of the
     device, so that a device always lands under the same ids. Importing a file again under the
     same ids writes the same files with the same lines. All files are decoded before the first is
     written.
@@ -103,8 +103,8 @@ def _decode(path: Path) -> _Activity:
     if not content:
         raise NotFitError(f"{path}: empty, not a FIT file; give an activity's .fit")
     messages = _messages(path, content)
-    # Before its clock is set a device counts from its power-on: such a time stays a number in
-    # the decoder, and is no instant.
+    # Until its clock is set a device counts seconds from its start. The decoder leaves such a time
+    # a number; its record is skipped.
     readings = [
         (int(time.timestamp()), bpm)
         for record in messages["record"]
@@ -119,7 +119,7 @@ def _decode(path: Path) -> _Activity:
     profile: _Fields = next(iter(messages["user_profile"]), {})
     digest = blake2b(content).hexdigest()
     serial = file_id.get("serial_number")
-    readings.sort(key=itemgetter(0))  # Stable: of one second, the later record has the last word.
+    readings.sort(key=itemgetter(0))  # Stable: of two in one second, the later record counts.
     return _Activity(
         source=path,
         digest=digest,
@@ -186,11 +186,11 @@ def _whole(value: object) -> int | None:
 
 
 def _land(activity: _Activity, out: Path, user: int | None, device: int | None) -> Imported:
-    user_id = user or _made_up("user", activity.device)
-    device_id = device or _made_up("device", activity.device)
-    mac = records.mac_address(_made_up("mac", str(device_id)))
-    # Named after all that the lines depend on: other lines never replace a file already read.
-    name = f"fit-{_made_up('file', f'{activity.digest}/{user_id}/{device_id}'):016x}"
+    user_id = user or _derived_id("user", activity.device)
+    device_id = device or _derived_id("device", activity.device)
+    mac = records.mac_address(_derived_id("mac", str(device_id)))
+    # Named after all that the lines depend on: a file is replaced by the same lines only.
+    name = f"fit-{_derived_id('file', f'{activity.digest}/{user_id}/{device_id}'):016x}"
 
     registrations = out / records.REGISTERED_USERS / f"{name}.csv"
     with atomic_write(registrations) as file:
@@ -198,7 +198,7 @@ def _land(activity: _Activity, out: Path, user: int | None, device: int | None) 
         file.write(records.csv_line(user_id, device_id, mac, activity.sessions[0].start))
     multiplex = out / records.MULTIPLEX / f"{name}.json"
     with atomic_write(multiplex) as file:
-        # The profile knows no more than the gender: never let it replace a given user's own.
+        # The file's profile has only the gender: it must not replace the profile of a given user.
         gender = activity.gender if user is None else None
         events = _events(activity, user_id, device_id, gender)
         for offset, (topic, key, time, value) in enumerate(events):
@@ -228,7 +228,7 @@ def _events(
         yield records.BPM, device_id, time, {"device_id": device_id, "time": time, "heartrate": bpm}
 
 
-def _made_up(kind: str, origin: str) -> int:
+def _derived_id(kind: str, origin: str) -> int:
     """Return a positive 63-bit number that depends on `kind` and `origin` alone."""
     digest = blake2b(f"{kind}/{origin}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1 or 1

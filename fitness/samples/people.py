@@ -24,7 +24,7 @@ CITIES = (
 
 @dataclass(frozen=True)
 class Person:
-    """A user with a device, and a spare one for when the first is handed on."""
+    """A user with a device, and a spare device to use after the first goes to another user."""
 
     index: int
     user_id: int
@@ -39,8 +39,8 @@ class Person:
 
 
 def drawn(*key: object) -> Random:
-    """Return the random numbers that belong to `key`: the same on every machine."""
-    return Random("/".join(map(str, key)))  # noqa: S311 - it invents and guards nothing
+    """Return a random generator seeded with `key`: the same numbers on every machine."""
+    return Random("/".join(map(str, key)))  # noqa: S311 - not for security
 
 
 def person(seed: int, index: int) -> Person:
@@ -55,7 +55,7 @@ def person(seed: int, index: int) -> Person:
         mac=records.mac_address(random.getrandbits(48)),
         spare_device_id=random.getrandbits(63),
         spare_mac=records.mac_address(random.getrandbits(48)),
-        # Whatever the start of the world: its users are the same ones in the next one.
+        # Independent of the world's start: a later world of the seed has the same users.
         registered_at=REGISTERED_FROM + random.randrange(365 * DAY),
         resting_bpm=random.randint(48, 75),
         highest_bpm=208 - (2026 - born.year) * 7 // 10,  # Tanaka, Monahan and Seals 2001

@@ -1,4 +1,4 @@
-"""Write an invented world as landing files: all of it at once, or continuously in present time."""
+"""Write an invented world as landing files: all of it at once, or continuously in real time."""
 
 import time
 from collections import Counter, defaultdict
@@ -16,14 +16,14 @@ from typing import TextIO
 
 from fitness.samples import records
 from fitness.samples.people import Person, drawn, heart_rates, person
-from fitness.samples.rows import Readings, Row, action, gym_login, joining
+from fitness.samples.rows import Readings, Row, action, gym_login, sign_up
 from fitness.samples.world import World, in_order_of_time
 from python_ingest.atomic_write import atomic_write
 
 __all__ = ["ProducedCounts", "World", "produce", "produce_continuously"]
 
 LIVE_SESSION = 600  # seconds; short, so that a running demo soon has completed workouts
-LIVE_CURVES = 32  # the users share so many
+LIVE_CURVES = 32  # curves of heart rates, shared by all users
 
 _Batch = Row | Readings
 
@@ -59,10 +59,10 @@ def produce(
     """
     counts = ProducedCounts()
     random = drawn(world.seed, "arrivals")
-    held: dict[int, list[_Batch]] = defaultdict(list)
-    for piece, timely in groupby(_cut(world), key=itemgetter(0)):
-        batches = _counted((batch for _, batch in timely), world, counts, progress)
-        arriving = _arriving(batches, world, random, piece, held, counts)
+    delayed: dict[int, list[_Batch]] = defaultdict(list)
+    for piece, on_time in groupby(_cut(world), key=itemgetter(0)):
+        batches = _counted((batch for _, batch in on_time), world, counts, progress)
+        arriving = _arriving(batches, world, random, piece, delayed, counts)
         counts.files += _write(out, f"world-{_fingerprint(world)}-{piece:05}", arriving)
     return counts
 
@@ -80,7 +80,7 @@ def produce_continuously(
     `rate` is in readings a second, one of each user who takes part (so at most `users`), stamped
     with the present time by `clock` (epoch seconds). Once stopped, the running workouts end. The
     days, files, readings and shares of the `world` do not apply. Raises ValueError for a rate or
-    interval that cannot be, OSError when `out` cannot be written.
+    interval that is not possible, OSError when `out` cannot be written.
     """
     if not 0 < rate <= world.users:
         raise ValueError(
@@ -120,7 +120,7 @@ class _Live:
         self._next = end
         for user in self._people:
             if first == self._began < end:
-                yield from joining(user)
+                yield from sign_up(user)
             for at in range(first, end):
                 if at == self._began or self._place(user, at) == 0:
                     yield from self._ending(user, at)
@@ -160,15 +160,15 @@ class _Live:
 
 def _write(out: Path, name: str, batches: Iterable[_Batch]) -> int:
     """Write `batches` to a file of each feed that they have; return how many multiplex files."""
-    with ExitStack() as whole:
+    with ExitStack() as open_files:
         files: dict[str, TextIO] = {}
-        # Starts again in each file, as in a topic that was created again: offsets are no identity.
+        # Offsets restart in each file, as in a topic that was created again.
         offsets: Counter[str] = Counter()
         for batch in batches:
             if batch.folder not in files:
                 header = records.CSV_HEADERS.get(batch.folder)
                 path = out / batch.folder / f"{name}.{'csv' if header else 'json'}"
-                files[batch.folder] = whole.enter_context(atomic_write(path))
+                files[batch.folder] = open_files.enter_context(atomic_write(path))
                 if header:
                     files[batch.folder].write(records.csv_line(*header))
             files[batch.folder].write(batch.lines(offsets[batch.folder]))
@@ -182,12 +182,12 @@ def _counted(
     counts: ProducedCounts,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[_Batch]:
-    stranger = world.stranger
+    unknown_device = world.unknown_device
     for batch in batches:
         setattr(counts, batch.kind, getattr(counts, batch.kind) + batch.size)
         if isinstance(batch, Readings):
             counts.invalid_readings += batch.rates.count(0) + batch.rates.count(255)
-            counts.unknown_device_readings += batch.size * (batch.device_id == stranger)
+            counts.unknown_device_readings += batch.size * (batch.device_id == unknown_device)
             if progress:
                 progress(counts.readings)
         yield batch
@@ -198,32 +198,32 @@ def _arriving(
     world: World,
     random: Random,
     piece: int,
-    held: dict[int, list[_Batch]],
+    delayed: dict[int, list[_Batch]],
     counts: ProducedCounts,
 ) -> Iterator[_Batch]:
-    """Keep what is late back for a later piece, in `held`, and send some batches twice."""
+    """Delay some batches to a later piece, by way of `delayed`, and send some twice."""
     last = world.files - 1
     # Nothing can be late in the last file: the others make up for it.
     late_chance = world.late_share * world.files / last if last else 0
-    yield from held.pop(piece, ())
+    yield from delayed.pop(piece, ())
     for place, batch in enumerate(batches):
         later = min(piece + random.randint(1, 3), last)
         # The first one stays, so that no file is empty.
         if place and later > piece and random.random() < late_chance:
             counts.late += batch.size
-            held[later].append(batch)
+            delayed[later].append(batch)
             continue
         yield batch
         if random.random() < world.duplicate_share:
             counts.duplicates += batch.size
             if later > piece and random.random() < 0.5:
-                held[later].append(batch)
+                delayed[later].append(batch)
             else:
                 yield batch
 
 
 def _cut(world: World) -> Iterator[tuple[int, _Batch]]:
-    """Return each batch with the number of its file; splits some, to deal readings evenly."""
+    """Return each batch with the number of its file; splits some, to share readings evenly."""
     total, files = world.total_readings, world.files
     piece, room = 0, total // files
     for batch in in_order_of_time(world):

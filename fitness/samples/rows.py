@@ -61,7 +61,7 @@ class Readings:
         )
 
 
-def joining(user: Person) -> Iterator[Row]:
+def sign_up(user: Person) -> Iterator[Row]:
     """Return the first profile and the registration of a user."""
     yield profile_event(user, "new", user.registered_at, user.profile)
     yield registration(user, user.device_id, user.mac, user.registered_at)

@@ -18,15 +18,15 @@ from fitness.samples.rows import (
     Row,
     action,
     gym_login,
-    joining,
     profile_event,
     registration,
+    sign_up,
 )
 
 READINGS_PER_USER_DAY = 2_400  # a session of 40 minutes at one reading a second
-LONGEST_STRETCH = 7_200  # seconds; whoever wears a device for longer makes several workouts
+LONGEST_STRETCH = 7_200  # seconds; a device that is worn for longer makes several workouts
 BATCH = 60  # readings that a device sends at a time: late and resent together
-STRANGER_READINGS = 30  # a day, of a device that nobody registered
+UNKNOWN_DEVICE_READINGS = 30  # a day, of a device that nobody registered
 
 OBJECT_SHARE = 0.05  # stretches whose values are JSON objects instead of JSON text
 LOST_STOP_SHARE = 0.01
@@ -41,8 +41,8 @@ class World:
     """What to invent: `users` over `days` days from `start`, cut into `files` multiplex files.
 
     `readings` is the number of heart rate readings in all (None: 2,400 a user and day). Of the
-    records, `late_share` come in a later file than their time would say and `duplicate_share`
-    are sent twice. Raises ValueError when built of values that cannot be.
+    records, `late_share` come in a later file than their time calls for and `duplicate_share`
+    are sent twice. Raises ValueError for values that are not possible.
     """
 
     users: int = 100
@@ -89,11 +89,11 @@ class World:
 
     @property
     def handover(self) -> int:
-        """When some devices pass on to another user, halfway, in epoch seconds."""
+        """When some devices change their owner, halfway, in epoch seconds."""
         return self.began + self.days * DAY // 2
 
     @property
-    def stranger(self) -> int:
+    def unknown_device(self) -> int:
         """The id of a device that nobody registers."""
         return drawn(self.seed, "stranger").getrandbits(63)
 
@@ -104,12 +104,12 @@ _Sent = Row | Iterator[Readings]  # planned as a whole, but sent a batch at a ti
 def in_order_of_time(world: World) -> Iterator[Row | Readings]:
     """Return every record once, by the time that it is sent; plans one day at a time."""
     for index in range(world.users):
-        yield from joining(person(world.seed, index))
+        yield from sign_up(person(world.seed, index))
     agenda: list[tuple[float, int, _Sent]] = []
-    order = count()  # breaks ties, so that what is planned is never compared
+    order = count()  # breaks ties, so that the records themselves are never compared
     for day in range(world.days):
         for index in range(world.users):
-            for at, sent in _day(world, day, person(world.seed, index)):
+            for at, sent in _plan_day(world, day, person(world.seed, index)):
                 heappush(agenda, (at, next(order), sent))
         until = world.began + (day + 1) * DAY if day + 1 < world.days else inf
         while agenda and agenda[0][0] < until:
@@ -121,18 +121,18 @@ def in_order_of_time(world: World) -> Iterator[Row | Readings]:
                 heappush(agenda, (at + BATCH, place, sent))
 
 
-def _day(world: World, day: int, user: Person) -> Iterator[tuple[float, _Sent]]:
+def _plan_day(world: World, day: int, user: Person) -> Iterator[tuple[float, _Sent]]:
     """Plan the day of a user, in any order, each record with the epoch seconds when it is sent."""
     midnight = world.began + day * DAY
     random = drawn(world.seed, user.index, midnight)
-    yield from _news(world, midnight, user, random)
+    yield from _changes(world, midnight, user, random)
 
     place, all_days = day * world.users + user.index, world.users * world.days
     readings = _share(world.total_readings, place, all_days)
-    if user.index == day % world.users and readings >= 2 * STRANGER_READINGS:
-        readings -= STRANGER_READINGS
-        at = midnight + random.randrange(DAY - STRANGER_READINGS)
-        yield at, _worn(world, user, world.stranger, at, STRANGER_READINGS)
+    if user.index == day % world.users and readings >= 2 * UNKNOWN_DEVICE_READINGS:
+        readings -= UNKNOWN_DEVICE_READINGS
+        at = midnight + random.randrange(DAY - UNKNOWN_DEVICE_READINGS)
+        yield at, _readings(world, user, world.unknown_device, at, UNKNOWN_DEVICE_READINGS)
 
     # Stretches keep to equal parts of the day, an even number of them: none overlap, and none
     # runs across the handover, which is at midnight or noon.
@@ -152,7 +152,9 @@ def _day(world: World, day: int, user: Person) -> Iterator[tuple[float, _Sent]]:
         yield from _visit(world, random, mac, login, login + random.randint(600, 3600))
 
 
-def _news(world: World, midnight: int, user: Person, random: Random) -> Iterator[tuple[float, Row]]:
+def _changes(
+    world: World, midnight: int, user: Person, random: Random
+) -> Iterator[tuple[float, Row]]:
     """Plan what changes about a user and their device in a day."""
     device = _device(world, user, world.handover)
     if midnight <= world.handover < midnight + DAY and device[0] != user.device_id:
@@ -173,7 +175,7 @@ def _workout(
 ) -> Iterator[tuple[float, _Sent]]:
     """Plan the readings from `first`, the workout within them, and mostly a visit around it."""
     device_id, mac = _device(world, user, first)
-    yield first, _worn(world, user, device_id, first, seconds)
+    yield first, _readings(world, user, device_id, first, seconds)
     rest = _rest(seconds)
     # The phone of every other user stamps to the millisecond.
     start = round(first + rest - user.index % 2 * random.randrange(1000) / 1000, 3)
@@ -195,7 +197,7 @@ def _visit(
     yield logout, gym_login(mac, gym, login, logout)
 
 
-def _worn(
+def _readings(
     world: World, user: Person, device_id: int, first: int, seconds: int
 ) -> Iterator[Readings]:
     """Send the readings of a stretch in batches; they are made when the first is asked for."""
@@ -209,18 +211,18 @@ def _worn(
 def _device(world: World, user: Person, at: int) -> tuple[int, str]:
     """Return device_id and mac that the user has: each 20th user hands theirs to the next one."""
     if at >= world.handover and user.index % 20 == 4:
-        giver = person(world.seed, user.index - 1)
-        return giver.device_id, giver.mac
+        previous_owner = person(world.seed, user.index - 1)
+        return previous_owner.device_id, previous_owner.mac
     if at >= world.handover and user.index % 20 == 3 and user.index + 1 < world.users:
         return user.spare_device_id, user.spare_mac
     return user.device_id, user.mac
 
 
 def _rest(seconds: int) -> int:
-    """How long a device is worn before a workout, and after it."""
+    """Return the seconds for which a device is worn before a workout, and after it."""
     return min(300, seconds // 10)
 
 
 def _share(total: int, place: int, places: int) -> int:
-    """Deal `total` out evenly and give what falls to a place: the shares add up to it."""
+    """Split `total` evenly over `places`; return the share of one: the shares add up to it."""
     return total * (place + 1) // places - total * place // places

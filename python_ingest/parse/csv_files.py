@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
-# ASCII and of no more digits than int reads.
+# ASCII, and no more digits than int() accepts.
 INTEGER = re.compile(r"\s*([+-]?)0*([0-9]{1,20})\s*", re.ASCII)
 NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
-MOST_LINES_OF_A_RECORD = 100
+MAX_LINES_PER_RECORD = 100
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class CsvRecord:
     raw: str
 
     def fields_json(self, without: Sequence[str] = ()) -> str | None:
-        """Return the fields but some as JSON with sorted names; None without any."""
+        """Return the fields except some, as JSON with sorted names; None if there are none."""
         left = {name: value for name, value in (self.fields or {}).items() if name not in without}
         return json.dumps(left, sort_keys=True, ensure_ascii=False) if left else None
 
 
 def csv_records(content: bytes, known: Sequence[str]) -> Iterator[CsvRecord]:
-    """Return every record of a CSV file but its header; blank lines are none.
+    """Return every record of a CSV file, without its header and blank lines.
 
-    `known` are the names of the feed. A first record that names none of them is no header: it and
-    all others then come without fields.
+    `known` are the names of the feed. A first record that names none of them is not a header: then
+    all records, the first too, are without fields.
     """
     header: list[str] | None = None
     records = split_records(content.decode("utf-8-sig", errors="replace"))
@@ -44,7 +44,7 @@ def csv_records(content: bytes, known: Sequence[str]) -> Iterator[CsvRecord]:
         names = [value.strip().lower() for value in values or []]
         if number == 0 and {*names} & {*known} and len({*names}) == len(names):
             header = names
-        # U+FFFD stands for bytes that are no UTF-8.
+        # U+FFFD stands for bytes that are not UTF-8.
         elif header and values and len(values) == len(header) and "\ufffd" not in raw:
             yield CsvRecord(dict(zip(header, values, strict=True)), raw)
         else:
@@ -63,7 +63,7 @@ def split_records(text: str) -> Iterator[tuple[list[str] | None, str]]:
         if '"' not in lines[at]:
             values = lines[at].rstrip("\r\n").split(",")
         else:
-            reader = csv.reader(islice(lines, at, at + MOST_LINES_OF_A_RECORD), strict=True)
+            reader = csv.reader(islice(lines, at, at + MAX_LINES_PER_RECORD), strict=True)
             with suppress(csv.Error):
                 values, taken = next(reader), reader.line_num
         raw = "".join(lines[at : at + taken]).rstrip("\r\n")

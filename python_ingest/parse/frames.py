@@ -1,8 +1,8 @@
 """Received lines in a DataFrame: each is read and parsed once, by Spark's Python workers.
 
-A row is a pack: lines of one table as Arrow's bytes, since Spark would keep them as rows at several
-times the cost, and beside them the figures that must be known before any line is written. A file
-that cannot be read has a row with the `problem`, beside those of its lines before it.
+A row is a chunk: lines of one table in Arrow's format, since Spark's rows would take several times
+the memory, and the figures that must be known before any line is written. A file that cannot be
+read has a row with the `problem`, besides the rows of the lines that were read before it.
 """
 
 import gc
@@ -25,13 +25,13 @@ from python_ingest.parse.csv_files import READERS, CsvRecord, csv_records
 from python_ingest.parse.json_lines import JsonReader
 from python_ingest.tables import INGESTED_AT, schema, table_schema
 
-# `newest` is the newest event time that is possible, `arrived` the oldest `_source_modified_at`,
-# both in epoch seconds. Lines of files have a `source`, and their packs one file.
+# `newest` is the newest event time up to LATEST, `arrived` the oldest `_source_modified_at`, both
+# in epoch seconds. A chunk of lines from a file has its `source`.
 FIGURES = (
     "feed string, source string, problem string, rows bigint, malformed bigint, "
     "newest double, arrived double, new_fields array<string>"
 )
-OF_ALL = ["_is_malformed", "_rescued_data", "_raw", "_source_file", "_source_modified_at"]
+COMMON = ["_is_malformed", "_rescued_data", "_raw", "_source_file", "_source_modified_at"]
 LATEST = 253_402_300_799.0  # the last second of the year 9999, in epoch seconds
 ROWS_AT_ONCE, BYTES_AT_ONCE = 10_000, 2**25
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -39,7 +39,7 @@ COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 Columns = dict[str, Sequence[Any]]
 Lines = Iterator[tuple[str, Columns]]  # tables, with the columns of some lines
-Packs = Iterator[dict[str, Any]]
+Chunks = Iterator[dict[str, Any]]
 Batches = Iterator[pa.RecordBatch]
 
 
@@ -48,16 +48,16 @@ def parse_files(
 ) -> DataFrame:
     """Parse files of some feeds."""
     tasks = tasks_of(files, spark.sparkContext.defaultParallelism, divide=not feeds[0].is_csv)
-    pack = packer(feeds)
+    encode = chunk_encoder(feeds)
 
-    def parse(numbers: pa.RecordBatch) -> Packs:
+    def parse(numbers: pa.RecordBatch) -> Chunks:
         reader = JsonReader(() if feeds[0].is_csv else feeds)
         for number in numbers.column(0).to_pylist():
             for part in tasks[number]:
                 source = part.file.source
                 try:
                     for table, columns in lines_of(part, feeds, reader):
-                        yield pack(table, columns) | {"source": source}
+                        yield encode(table, columns) | {"source": source}
                 except Exception as error:  # Whatever it is, it must not stop the stream.
                     problem = f"cannot be read ({type(error).__name__})"
                     yield {"source": source, "problem": problem}
@@ -67,42 +67,42 @@ def parse_files(
 
 def parse_lines(lines: DataFrame, feeds: tuple[Feed, ...]) -> DataFrame:
     """Parse lines of the multiplexed feed: `_raw` and its lineage."""
-    pack = packer(feeds)
+    encode = chunk_encoder(feeds)
 
-    def parse(received: pa.RecordBatch) -> Packs:
+    def parse(received: pa.RecordBatch) -> Chunks:
         rows = zip(*(column.to_pylist() for column in received.columns), strict=True)
-        return (pack(table, columns) for table, columns in json_lines(rows, JsonReader(feeds)))
+        return (encode(table, columns) for table, columns in json_lines(rows, JsonReader(feeds)))
 
-    # As bytes, since a text that is no UTF-8 cannot be handed to Python.
+    # As bytes, since text that is not UTF-8 cannot be passed to Python.
     received = lines.selectExpr("cast(_raw as binary)", "_source_file", "_source_modified_at")
     return parsed(received, parse)
 
 
-def parsed(received: DataFrame, parse: Callable[[pa.RecordBatch], Packs]) -> DataFrame:
-    """Return the packs that a function makes of batches of rows."""
+def parsed(received: DataFrame, parse: Callable[[pa.RecordBatch], Chunks]) -> DataFrame:
+    """Return the chunks that a function makes of batches of rows."""
     columns = schema(f"{FIGURES}, lines binary")
     types = to_arrow_schema(columns)
 
     def parse_all(batches: Batches) -> Batches:
-        # Many objects and no cycles: a third of the time would go into looking for them.
+        # Many objects and no cycles: garbage collection would take a third of the time.
         gc.disable()
         for batch in batches:
-            for pack in parse(batch):
-                yield pa.RecordBatch.from_pylist([pack], types)
+            for chunk in parse(batch):
+                yield pa.RecordBatch.from_pylist([chunk], types)
 
     return received.mapInArrow(parse_all, columns)
 
 
-def packer(feeds: tuple[Feed, ...]) -> Callable[[str, Columns], dict[str, Any]]:
-    """Return a function that packs lines of a table of some feeds."""
+def chunk_encoder(feeds: tuple[Feed, ...]) -> Callable[[str, Columns], dict[str, Any]]:
+    """Return a function that makes a chunk of lines of a table."""
     event_times = {feed.table: feed.event_time for feed in feeds}
-    # The workers cannot read the text of a schema.
+    # Here, since the workers cannot parse a schema string.
     types = {
         table: to_arrow_schema(line_columns(table), timezone="UTC")
         for table in [*event_times, UNROUTED]
     }
 
-    def pack(table: str, columns: Columns) -> dict[str, Any]:
+    def encode(table: str, columns: Columns) -> dict[str, Any]:
         arrays = [pa.array(columns[field.name], field.type) for field in types[table]]
         rescued = {text for text in columns["_rescued_data"] if text}
         times = columns.get(event_times.get(table, ""), ())
@@ -116,11 +116,11 @@ def packer(feeds: tuple[Feed, ...]) -> Callable[[str, Columns], dict[str, Any]]:
             "lines": arrow_bytes(pa.RecordBatch.from_arrays(arrays, schema=types[table])),
         }
 
-    return pack
+    return encode
 
 
 def arrow_bytes(lines: pa.RecordBatch) -> bytes:
-    """Return lines as Arrow's bytes, compressed."""
+    """Return lines in Arrow's stream format, compressed."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, lines.schema, options=COMPRESSED) as stream:
         stream.write_batch(lines)
@@ -130,17 +130,17 @@ def arrow_bytes(lines: pa.RecordBatch) -> bytes:
 def rows_of(parsed: DataFrame, table: str) -> DataFrame:
     """Return the lines of a table as rows."""
 
-    def unpack(batches: Batches) -> Batches:
+    def decode(batches: Batches) -> Batches:
         for batch in batches:
             for lines in batch.column(0):
                 yield from pa.ipc.open_stream(lines.as_buffer())
 
-    packs = parsed.where(parsed.feed == table).select("lines")
-    return packs.mapInArrow(unpack, line_columns(table))
+    chunks = parsed.where(parsed.feed == table).select("lines")
+    return chunks.mapInArrow(decode, line_columns(table))
 
 
 def line_columns(table: str) -> StructType:
-    """Return the columns of a bronze table but the instant of the ingest."""
+    """Return the columns of a bronze table, except the time of the ingest."""
     return StructType([field for field in table_schema(table) if field.name != INGESTED_AT])
 
 
@@ -161,7 +161,7 @@ def read_chunks(part: Part) -> Iterator[bytes]:
     """Read the bytes of a part, decompressed, in chunks of whole lines."""
     end = inf if part.end is None else part.end
     with OPENERS.get(part.file.path.suffix.lower(), open)(part.file.path, "rb") as file:
-        if part.begin:  # The line that the byte before belongs to is the part before's.
+        if part.begin:  # A line that began before `begin` is in the part before.
             file.seek(part.begin - 1)
             file.readline()
         while (size := min(BYTES_AT_ONCE, end - file.tell())) > 0 and (content := file.read(size)):
@@ -178,13 +178,13 @@ def json_lines(received: Iterable[tuple[bytes, str, datetime]], reader: JsonRead
         raw = line.decode(errors="replace")
         by_table[table].append((is_malformed, rescued, raw, *lineage, *values))
     for table, rows in by_table.items():
-        yield table, dict(zip(OF_ALL + reader.columns[table], zip(*rows, strict=True), strict=True))
+        yield table, dict(zip(COMMON + reader.columns[table], zip(*rows, strict=True), strict=True))
 
 
 def csv_lines(content: bytes, lineage: tuple[str, datetime], feed: Feed) -> Lines:
     """Parse a CSV file of a feed."""
     readers = {column.field: READERS[column.data_type] for column in feed.columns}
-    names = [*OF_ALL, "_fields", *(column.name for column in feed.columns)]
+    names = [*COMMON, "_fields", *(column.name for column in feed.columns)]
 
     def values_of(record: CsvRecord) -> tuple[Any, ...]:
         rescued, fields = record.fields_json(without=[*readers]), record.fields or {}

@@ -19,33 +19,33 @@ decode = msgspec.json.Decoder().decode
 
 
 def integer(value: object) -> int | None:
-    """Return a 64-bit integer; 1.0, "1" and true are none."""
+    """Return a 64-bit integer; None for 1.0, "1" and true."""
     return value if type(value) is int and -(2**63) <= value < 2**63 else None
 
 
 def number(value: object) -> float | None:
     """Return a number as a double."""
-    # By way of a text, since an integer may be too large for a double.
+    # From text, since float() refuses an integer that is too large for a double.
     return float(str(value)) if type(value) in (int, float) else None
 
 
 def string(value: object) -> str | None:
-    """Return a text that is one in JSON too."""
+    """Return a string of JSON; None for any other value."""
     return value if type(value) is str else None
 
 
 def text(value: object) -> str | None:
-    """Return a text, also of a number in JSON."""
+    """Return a string of JSON, or the text of a number."""
     return str(value) if type(value) in (str, int, float) else None
 
 
 def struct(value: object, parts: tuple[str, ...]) -> JsonObject | None:
-    """Return the texts of an object."""
+    """Return some fields of an object, as text."""
     return {name: text(value.get(name)) for name in parts} if isinstance(value, dict) else None
 
 
 def reader_of(column: Column) -> Reader:
-    """Return how a column is read: a text that is required must be one in JSON too."""
+    """Return the function that reads a column; required text must be a string of JSON."""
     if column.parts:
         return partial(struct, parts=column.parts)
     if column.data_type == "string":
@@ -60,7 +60,7 @@ BROKER: Mapping[str, Reader] = {
     "offset": integer,
     "timestamp": number,
 }
-# What a field must be for its line to be read at once; its reader returns the same of it.
+# The type that a field must have for the fast path, in which its reader is not called.
 TYPES: Mapping[Reader, Any] = {
     integer: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None,
     number: float | None,
@@ -68,11 +68,11 @@ TYPES: Mapping[Reader, Any] = {
     text: str | None,
 }
 QUOTE = ord('"')
-NOT_READ = (msgspec.MsgspecError, ValueError, RecursionError)
+DECODE_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def decoder_of(fields: Iterable[tuple[str, Reader]], **others: Any) -> Callable[[Any], Any]:
-    """Return a decoder of objects that have some fields and no more, all of the right type."""
+    """Return a decoder of objects that have only these fields, each of the right type."""
     types = {name: TYPES.get(reader) for name, reader in fields} | others
     names = {f"_{place}": name for place, name in enumerate(types)}
     columns = [(name, types[field], None) for name, field in names.items()]
@@ -93,7 +93,7 @@ class JsonLine(NamedTuple):
 
 
 class JsonReader:
-    """Reads lines of some feeds: at once if all is as it should be, else field by field.
+    """Reads lines of some feeds: in one step if all fields are as expected, else field by field.
 
     `columns` are the columns of each table that have a value in a line.
     """
@@ -117,11 +117,11 @@ class JsonReader:
                 payload = decode(payload)
             values = astuple(self.decoders[topic](payload))
             return JsonLine(self.feeds[topic].table, False, None, (*broker, *values))
-        except (KeyError, TypeError, *NOT_READ):
+        except (KeyError, TypeError, *DECODE_ERRORS):
             pass
         try:
             return self.read_by_field(json_object(line) or {})
-        except RecursionError:  # Nested so deeply that it is read but not written again.
+        except RecursionError:  # Nested so deeply that it can be read but not written.
             return self.read_by_field({})
 
     def read_by_field(self, envelope: JsonObject) -> JsonLine:
@@ -156,15 +156,15 @@ def json_object(text: bytes | str) -> JsonObject | None:
     """Read a JSON object; None if the text is not one, or not UTF-8."""
     try:
         value = decode(text)
-    except NOT_READ:
+    except DECODE_ERRORS:
         value = rare_json(text)
     return value if type(value) is dict else None
 
 
 def rare_json(text: bytes | str) -> object:
-    """Read what is JSON by the standard but not for msgspec, such as 1e999 and half a surrogate.
+    """Read JSON that the standard allows but msgspec refuses, such as 1e999 and a lone surrogate.
 
-    Return None if it is no JSON; U+FFFD stands for what no text can hold.
+    Return None if it is not JSON. U+FFFD replaces a lone surrogate.
     """
 
     def refuse(constant: str) -> None:

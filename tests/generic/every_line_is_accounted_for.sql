@@ -1,9 +1,9 @@
 {#
-  Each line of a feed is in its silver table, the model tested, or superseded there by another line, or in quarantine,
-  where none waits for what is registered. One row per problem.
+  Each line of a feed is in its silver table (the model tested), or superseded there by another line, or in quarantine;
+  and no line waits in quarantine for a key that is registered. One row per problem.
 
     feed        the bronze table
-    same_row    condition: `line` is of the silver row `kept`; by default their keys are equal
+    same_row    condition: `line` belongs to the silver row `kept`; by default their keys are equal
     superseded  condition: a usable `line` needs no row, since another one of `all_lines` replaces it
 #}
 {% test every_line_is_accounted_for(model, feed, same_row=none, superseded=none) %}

@@ -1,6 +1,6 @@
 {#
-  The columns together are a key: no two rows have the same values, NULL equal to NULL, and no
-  column is NULL but those named in `nullable`. One row per offending key, with what is wrong.
+  The columns together are a key: no two rows have the same values, NULL equal to NULL, and only
+  the columns in `nullable` may be NULL. One row per offending key, with what is wrong.
 
     columns   list of column names
     nullable  those of them that may be NULL

@@ -1,5 +1,5 @@
--- The completed workouts are the completed sessions, and each has a summary, also one without readings: what differs.
--- One test of three tables, so that gold need not wait until the workouts, a mere filter, are compared.
+-- The completed workouts are the completed sessions, and each has a summary, also one without readings. Returns what
+-- differs. One test of all three tables: a test of the workouts alone would delay the models that read them.
 {%- set key = 'user_id, workout_id, session_id' %}
 {%- set touched = touched_slices(key.split(', '), [
     (ref('workout_sessions'), 'select ' ~ key ~ ' from ' ~ changes(ref('workout_sessions'))),

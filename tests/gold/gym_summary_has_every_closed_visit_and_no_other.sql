@@ -1,4 +1,4 @@
--- A closed visit has rows with workouts or one without, never both; an open visit has none.
+-- A closed visit has either rows with workouts or one row without; an open visit has none. Returns what differs.
 {%- set key = 'mac_address, gym, login' %}
 {%- set touched = touched_slices(key.split(', '), [
     (ref('gym_logs'), 'select ' ~ key ~ ' from ' ~ changes(ref('gym_logs'))),

@@ -37,7 +37,7 @@ def main(names: Sequence[str]) -> int:
 
 
 def copy_project(copy: Path) -> None:
-    """Copy the files that git has or would take, and link the installed packages."""
+    """Copy the files that git tracks or would add, and link the installed packages."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
@@ -92,7 +92,7 @@ def found_in_sql(mutants: Sequence[Mutant], copy: Path, folder: Path) -> dict[st
 
 
 def report(mutants: Sequence[Mutant], found: dict[str, bool], seconds: float) -> None:
-    """Print how many mutants were found, by what they prove, and those that survived."""
+    """Print how many mutants were found, by `proves`, and those that survived."""
     total = Counter(mutant.proves for mutant in mutants)
     killed = Counter(mutant.proves for mutant in mutants if found[mutant.name])
     print(f"\n{sum(found.values())} of {len(found)} mutants found in {seconds / 60:.1f} minutes")

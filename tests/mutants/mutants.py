@@ -18,8 +18,8 @@ class MutantError(Exception):
 class Mutant:
     """A defect: in `file` the text `search`, which occurs once, becomes `replace`.
 
-    `proves` is the promise, table, macro or part whose tests it tries; `test` the pytest node that
-    must fail; `models`, for the test of all unit tests, those of which they are run.
+    `proves` is the promise, table, macro or part whose tests it checks; `test` the pytest node that
+    must fail; `models`, for the test that runs dbt's unit tests, the models to run them for.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Mutant:
 
 
 def read_mutants(folder: Path = HERE) -> list[Mutant]:
-    """Return all mutants; raises MutantError for an entry that is none."""
+    """Return all mutants; raises MutantError for an entry with unknown keys."""
     names = {field.name for field in fields(Mutant)}
     found = []
     for file in sorted(folder.glob("*.yml")):

@@ -1,7 +1,7 @@
 """A pytest plugin that runs a test once for each mutant that it must find.
 
-The tests share their process, with its Spark, and their session's fixtures: planted are only
-defects in what dbt reads anew in each run, models and macros.
+The tests share their process, with its Spark and the fixtures of the session. So it plants only
+defects in models and macros, which dbt reads again in each run.
 """
 
 import json
@@ -33,12 +33,12 @@ def mutants_of(node: str) -> list[Mutant]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-    """Run a test with each of its mutants; note which of them it finds."""
+    """Run a test with each of its mutants; write down which of them it finds."""
     mutants = mutants_of(item.nodeid)
     for number, mutant in enumerate(mutants, 1):
         os.environ[MODELS] = mutant.models
         with mutant.planted(PROJECT):
-            # With the same test as the next one, fixtures of its module and session stay.
+            # If the next test is the same, the fixtures of its module and session stay.
             following = nextitem if number == len(mutants) else item
             reports = runtestprotocol(item, nextitem=following, log=False)
         is_found = any(report.failed for report in reports)

@@ -1,22 +1,24 @@
 """Tests run in two processes at once (`make test`), each with its own Spark, lakehouse and target.
 
-The tests of a file share a process, and so do all files with scenarios. What takes long goes first.
+The tests of a file share a process, and so do all files with scenarios and all of one built world.
+What takes long goes first.
 """
 
 import os
 from functools import cache
+from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from fitness.settings import PROJECT
 
-SCENARIOS = "scenarios"
-LONG = ("test_worlds", SCENARIOS, "test_memory", "test_recovery", "test_conservation")
+SCENARIOS, BUILT = "scenarios", "built"
+LONG = ("test_worlds", SCENARIOS, "test_memory", "test_recovery", BUILT)
 
 
 def pytest_configure() -> None:
-    """Return dbt folders of this process's own."""
+    """Give each process its own dbt folders."""
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ["DBT_TARGET_PATH"] = str(PROJECT / "target" / worker)
         os.environ["DBT_LOG_PATH"] = str(PROJECT / "logs" / worker)
@@ -24,20 +26,22 @@ def pytest_configure() -> None:
 
 @cache
 def group_of(file: str) -> str:
-    """Return the name of the tests that those of a file share a process with."""
-    path = PROJECT / file
-    return SCENARIOS if "\n@scenario\n" in path.read_text() else path.stem
+    """Return the name of a file's group: the tests of a group share a process."""
+    text = (PROJECT / file).read_text()
+    if "\n@scenario\n" in text:
+        return SCENARIOS
+    return BUILT if "(built: " in text else Path(file).stem
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives each process one group of tests after the other."""
+    """Gives each process one group of tests after another."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid.split("::")[0])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> GroupScheduling:
-    """Share the tests out by groups."""
+    """Distribute the tests by groups."""
     return GroupScheduling(config, log)
 
 

@@ -1,4 +1,4 @@
-"""What a running JVM holds, asked by HotSpot's attach protocol, as a JDK's `jcmd` does."""
+"""The live objects of a running JVM, by HotSpot's attach protocol, as a JDK's `jcmd` has it."""
 
 import os
 import re
@@ -13,17 +13,17 @@ REQUEST = b"1\0inspectheap\0-live\0\0\0"  # protocol version, command and its th
 
 def live_objects(pid: int) -> dict[str, int]:
     """Return how many objects of each class a full collection leaves in a JVM, by class name."""
-    door = Path(f"/tmp/.java_pid{pid}")  # noqa: S108 - where HotSpot has it
-    if not door.exists():
-        wish = Path(f"/proc/{pid}/cwd/.attach_pid{pid}")
-        wish.touch()
+    listener = Path(f"/tmp/.java_pid{pid}")  # noqa: S108 - HotSpot's own path
+    if not listener.exists():
+        attach_file = Path(f"/proc/{pid}/cwd/.attach_pid{pid}")
+        attach_file.touch()
         os.kill(pid, signal.SIGQUIT)
         try:
-            wait_until(door.exists, "the JVM listens")
+            wait_until(listener.exists, "the JVM listens")
         finally:
-            wish.unlink()
+            attach_file.unlink()
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(door))
+        connection.connect(str(listener))
         connection.sendall(REQUEST)
         with connection.makefile("r") as answer:
             text = answer.read()

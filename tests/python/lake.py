@@ -22,8 +22,8 @@ from fitness.dbt_arguments import EVERYDAY
 from fitness.landing import ingest
 from fitness.samples.produce import World as Gym
 from fitness.samples.produce import produce
-from fitness.settings import export
-from fitness.spark import start_spark
+from fitness.settings import export, spark_conf
+from fitness.spark import JAVA_OPTIONS, start_spark
 from python_ingest import file_stream
 from python_ingest.settings import Settings
 from python_ingest.stream import cached
@@ -32,6 +32,12 @@ from tests.python.reference import KEYS, tables
 from tests.python.worlds import compare
 
 Tables = Mapping[str, list[dict[str, object]]]
+# Half of a session's processor time would go into compilation, most of it by C2, which pays off in
+# longer processes only: here it compiles methods after four times as many calls as by default.
+LATE_C2 = (
+    " -XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=2400"
+    " -XX:Tier4CompileThreshold=60000 -XX:Tier4BackEdgeThreshold=160000"
+)
 FITNESS = (sys.executable, "-m", "fitness")  # the command line, as a process of its own
 MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test", "snapshot")
 
@@ -40,25 +46,28 @@ class Lake:
     """A landing folder and a lakehouse on the session's one Spark, emptied before each use."""
 
     def __init__(self, root: Path) -> None:
-        # Patterns, URIs and SQL each take some of these letters for something else.
+        # Some of these characters are special in patterns, in URIs or in SQL.
         lakehouse = root / "lake house [ü]'"
         self.settings = Settings(root / "landing", lakehouse, "local")
-        self.spark: SparkSession = start_spark(self.settings)
+        export(self.settings)
+        conf = dict(spark_conf(self.settings.target))
+        conf[JAVA_OPTIONS] += LATE_C2
+        self.spark: SparkSession = start_spark(self.settings, conf)
 
     def empty(self) -> None:
-        """Forget all records and tables."""
+        """Remove all records and tables."""
         empty_lakehouse(self.spark, self.settings)
         shutil.rmtree(self.settings.landing, ignore_errors=True)
 
     def save(self, copy: Path) -> None:
-        """Copy the landing folder and the lakehouse, but for its metastore, to an empty folder."""
+        """Copy the landing folder and the lakehouse, except its metastore, to an empty folder."""
         for name, folder in self._folders().items():
             for source in folder.iterdir():
                 if source.name != "metastore":
                     copy_tree(source, copy / name / source.name)
 
     def restore(self, copy: Path) -> None:
-        """Put back what was saved; no other table may have been made since."""
+        """Restore what was saved; no other table may have been created since."""
         for name, folder in self._folders().items():
             for saved in (copy / name).iterdir():
                 shutil.rmtree(folder / saved.name, ignore_errors=True)
@@ -69,16 +78,22 @@ class Lake:
         return {"landing": self.settings.landing, "lakehouse": self.settings.lakehouse}
 
     def forget_logs(self) -> None:
-        """Make Delta read its tables' logs anew, for files were changed behind its back."""
+        """Make Delta read its tables' logs again, after files were changed without it."""
         forget_logs(self.spark)
+
+    def write_lines(self, path: str, *lines: str) -> None:
+        """Land a file of lines, at a path below the landing folder."""
+        file = self.settings.landing / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(f"{line}\n" for line in lines))
 
     @contextmanager
     def hidden(self, table: str) -> Iterator[None]:
-        """Hide the folder of a table of silver; put a file in its place while there is none."""
+        """Move the folder of a silver table away; without one, put a file in its place."""
         folder = self.settings.lakehouse / "silver" / table
-        elsewhere = folder.with_name("hidden")
+        moved = folder.with_name("hidden")
         if folder.exists():
-            folder.rename(elsewhere)
+            folder.rename(moved)
         else:
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.touch()
@@ -86,21 +101,21 @@ class Lake:
         try:
             yield
         finally:
-            if elsewhere.exists():
-                elsewhere.rename(folder)
+            if moved.exists():
+                moved.rename(folder)
             else:
                 folder.unlink()
             self.forget_logs()
 
     def ingest(self) -> Mapping[str, int]:
-        """Land what is new."""
+        """Land new files."""
         return ingest(self.spark, self.settings)
 
     def build(self, *arguments: str) -> list[str]:
-        """Build the models, without tests; return what they have to say."""
-        said: list[str] = []
-        build(self.settings, [*MODELS_ONLY, *arguments], on_log=said.append)
-        return said
+        """Build the models, without tests; return their messages."""
+        messages: list[str] = []
+        build(self.settings, [*MODELS_ONLY, *arguments], on_log=messages.append)
+        return messages
 
     def build_and_test(self, *arguments: str) -> None:
         """Build as users do: models, snapshots and tests of the data."""
@@ -136,13 +151,13 @@ class Lake:
         return {table: self.rows(f"{layer_of(table)}.{table}") for table in KEYS}
 
     def differences(self) -> list[str]:
-        """Compare every silver and gold table with the reference made from the landed records."""
+        """Compare every silver and gold table with the reference for the landed records."""
         expected = tables(self.settings.landing)
         return differences(expected, self.contents())
 
 
 def copy_tree(source: Path, target: Path) -> None:
-    """Copy a file or folder with its times: Delta's commits are known by their files' times."""
+    """Copy a file or folder with its times: Delta takes the time of a commit from its file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, copy_function=shutil.copy2)
@@ -167,7 +182,7 @@ def landed_lines(landing: Path) -> Counter[str]:
 
 
 def land(lake: Lake, seed: int) -> None:
-    """Land a small invented gym, other files for every seed."""
+    """Land the records of a small generated gym, in other files for every seed."""
     world = Gym(users=3, days=1, seed=seed, files=3, readings=300)
     produce(world, lake.settings.landing / "new")
     for file in (lake.settings.landing / "new").rglob("*.*"):
@@ -177,9 +192,9 @@ def land(lake: Lake, seed: int) -> None:
     shutil.rmtree(lake.settings.landing / "new")
 
 
-def move_some(chance: Random, files: list[Path], landing: Path, staged: Path) -> None:
+def move_some(random: Random, files: list[Path], landing: Path, staged: Path) -> None:
     """Rename the next files into the landing folder."""
-    for file in [files.pop() for _ in range(min(len(files), chance.randint(0, 25)))]:
+    for file in [files.pop() for _ in range(min(len(files), random.randint(0, 25)))]:
         target = landing / file.relative_to(staged)
         target.parent.mkdir(parents=True, exist_ok=True)
         file.rename(target)
@@ -191,27 +206,27 @@ def all_landed(lake: Lake) -> bool:
     return bronze_lines(lake) == landed_lines(lake.settings.landing)
 
 
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 120) -> None:
-    """Wait until something holds; fails with what was waited for when it does not in time."""
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
+    """Wait until a condition is true; after a number of seconds fail and say what it was."""
     until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, f"waited in vain until {what}"
+    while not condition():
+        assert time.monotonic() < until, f"timeout: waited until {what}"
         time.sleep(0.2)
 
 
 def start_run(log: Path) -> "subprocess.Popen[bytes]":
-    """Start a continuous run as a service does; it says to a file how it goes."""
-    with log.open("a") as said:
+    """Start a continuous run as a service does, with its output in a file."""
+    with log.open("a") as output:
         return subprocess.Popen(  # noqa: S603 - our own command line
             [*FITNESS, "run", "--continuous", "--interval", "1s", "--shortest", "1s", *MODELS_ONLY],
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
 
 
-def lands_and_builds_until_stopped(lake: Lake, log: Path) -> None:
-    """Land files beside a continuous run and assert that they reach gold."""
+def assert_run_lands_and_builds(lake: Lake, log: Path) -> None:
+    """Land files during a continuous run, and assert that they reach gold."""
     land(lake, 1)
     process = start_run(log)
     try:
@@ -221,13 +236,15 @@ def lands_and_builds_until_stopped(lake: Lake, log: Path) -> None:
         wait_until(lambda: all_landed(lake), "all has landed", 300)
         log.write_text("")
         wait_until(lambda: "Built: " in log.read_text(), "it is built", 300)
-        ends_with_right_tables(process, log, lake)
+        assert_stops_with_right_tables(process, log, lake)
     finally:
         process.kill()
 
 
-def ends_with_right_tables(process: "subprocess.Popen[bytes]", log: Path, lake: Lake) -> None:
-    """Stop a run as a service's manager does, and assert what it leaves."""
+def assert_stops_with_right_tables(
+    process: "subprocess.Popen[bytes]", log: Path, lake: Lake
+) -> None:
+    """Stop a run as a service manager does, and assert that its tables are right."""
     process.send_signal(signal.SIGTERM)
     assert process.wait(120) == 0, log.read_text()
     lake.forget_logs()
@@ -247,7 +264,7 @@ def layer_of(table: str) -> str:
 
 
 def differences(expected: Tables, actual: Tables) -> list[str]:
-    """Compare tables by name, their lineage columns aside; return the differences as lines."""
+    """Compare tables by name, without their lineage columns; return the differences as lines."""
     return [
         f"{table}: {line}"
         for table, rows in expected.items()
@@ -261,18 +278,18 @@ def without_lineage(rows: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def in_utc(value: object) -> object:
-    """Return an instant as Spark's collect() hands it out, naive and local, aware and in UTC."""
+    """Return an instant of Spark's collect(), which is naive and local, as an aware one in UTC."""
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
-def once_read(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
-    """Let something happen when the files of the next batch have been read, and none is written."""
+def after_read(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+    """Run an action once, when the files of the next batch have been read and none is written."""
 
     @contextmanager
-    def then(parsed: DataFrame) -> Iterator[list[Row]]:
+    def cached_once(parsed: DataFrame) -> Iterator[list[Row]]:
         monkeypatch.setattr(file_stream, "cached", cached)
-        with cached(parsed) as packs:
-            meanwhile()
-            yield packs
+        with cached(parsed) as chunks:
+            action()
+            yield chunks
 
-    monkeypatch.setattr(file_stream, "cached", then)
+    monkeypatch.setattr(file_stream, "cached", cached_once)

@@ -1,7 +1,7 @@
-"""What silver and gold must hold, worked out in plain Python from the landing folder alone.
+"""What silver and gold must hold, computed in plain Python from the landing folder alone.
 
-It follows the tables' contract sentence by sentence and shares no code with the project, so that
-a fault would have to be made twice to go unseen. It reads everything at once and is not fast.
+It follows the tables' contract sentence by sentence and shares no code with the project: a bug goes
+unnoticed only if it is in both. It reads everything at once and is not fast.
 """
 
 import csv
@@ -96,7 +96,7 @@ def files_lines(folder: Path) -> Iterator[list[str]]:
 
 
 def csv_values(line: str) -> list[str]:
-    """Return a line's values; none if its quotes do not match."""
+    """Return a line's values; an empty list if its quotes do not match."""
     try:
         return next(csv.reader([line], strict=True))
     except csv.Error:
@@ -154,12 +154,12 @@ def multiplex_feed(landing: Path) -> Iterator[Line]:
 def decimal_of(number: str) -> Decimal:
     try:
         return Decimal(number)
-    except InvalidOperation:  # an exponent beyond even Decimal's: nothing, or infinite
+    except InvalidOperation:  # an exponent beyond even Decimal's: zero or infinite
         return Decimal(float(number))
 
 
 def integer(fields: Row, name: str) -> int:
-    """Return a 64-bit integer; a JSON 1.0 or "1" is none."""
+    """Return a 64-bit integer; a JSON 1.0 or "1" is not one."""
     value = fields.get(name)
     if isinstance(value, Number) and INTEGER_TEXT.fullmatch(value.strip()):
         number = decimal_of(value)
@@ -296,7 +296,7 @@ def ownerships(registrations: Rows, of: str, *ties: str) -> dict[object, Rows]:
 
 
 def owner(owned: Rows, time: datetime) -> int:
-    """Return the user at `time`: the ownerships leave no gap, so the last begun by then is it."""
+    """Return the owner at `time`: the last whose ownership began by then, as there are no gaps."""
     user_id: int = [row["user_id"] for row in owned if row["valid_from"] <= time][-1]
     return user_id
 
@@ -339,7 +339,7 @@ def session(events: Rows, longest: timedelta) -> Row:
 
 
 def bpm_summary(workout: Row, profile: Row, readings: Rows) -> Row:
-    """Sum up a completed workout from all heart_rate rows of its user."""
+    """Return the summary of a completed workout from all heart_rate rows of its user."""
     start, end, born = workout["start_time"], workout["end_time"], profile.get("dob")
     bpm = [r["heartrate"] for r in readings if r["is_valid"] and start <= r["event_time"] < end]
     day = start.date()
@@ -377,11 +377,11 @@ def gym_rows(visited: Row, workouts: Rows, zone: ZoneInfo) -> Rows:
     return rows or [{**row, "workout_id": None, "session_id": None}]
 
 
-# --- All of it --------------------------------------------------------------------------------
+# --- All tables -------------------------------------------------------------------------------
 
 
 class Intake:
-    """Reads the feeds' lines, and keeps those refused as quarantine rows."""
+    """Parses the feeds' lines, and keeps the refused ones as quarantine rows."""
 
     def __init__(self) -> None:
         self.refused: dict[tuple[object, ...], Row] = {}

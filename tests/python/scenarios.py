@@ -1,7 +1,7 @@
 """Scenarios of the incremental library: dbt packages of a few models that share their builds.
 
-A build costs seconds however little it has to do. So a scenario is a generator, which yields when
-it needs a build, and all scenarios of a test session go on together, a build at a time.
+A build takes seconds even with little to do. So a scenario is a generator that yields when it needs
+a build, and each build serves all scenarios of the test session.
 """
 
 import shutil
@@ -26,11 +26,11 @@ ALIAS = """
 
 
 @dataclass
-class Built:
-    """What a build came to, for one scenario.
+class BuildResult:
+    """The result of a build, for one scenario.
 
-    `outcomes` is what dbt says of each of its nodes, `messages` what its models log, `statements`
-    the SQL of its nodes.
+    `outcomes` and `errors` have dbt's status and message of each node, `messages` what its models
+    log, `statements` the SQL of its nodes.
     """
 
     outcomes: dict[str, str] = field(default_factory=dict)
@@ -64,11 +64,11 @@ class Scenario(ProjectFolder):
         self.write("dbt_project.yml", f"name: {self.schema}\nvars: {text}\n{nodes}")
 
     def named(self, text: str) -> str:
-        """Return a text about tables of silver with this scenario's names instead."""
+        """Return SQL about silver tables with the names of this scenario's tables instead."""
         return text.replace("silver.", f"{self.schema}.{self.schema}_")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Run SQL about tables of silver on this scenario's."""
+        """Run SQL about silver tables on this scenario's tables."""
         return super().rows(self.named(query))
 
     def table_folder(self, table: str) -> Path:
@@ -76,20 +76,20 @@ class Scenario(ProjectFolder):
         return self.lake.settings.lakehouse / self.schema / f"{self.schema}_{table}"
 
 
-Steps = Generator[str, Built, None]  # yields what to build, a selection of dbt's
+Steps = Generator[str, BuildResult, None]  # yields what to build, a selection of dbt's
 ScenarioFunction = Callable[[Scenario], Steps]
 
 
 class ScenarioRunner:
-    """Runs scenarios together, and keeps why each failed, None if it did not."""
+    """Runs scenarios together, and keeps the failure of each; None if it did not fail."""
 
     def __init__(self, lake: Lake, folder: Path) -> None:
         self.root = ProjectFolder(lake, folder)
         self.failures: dict[ScenarioFunction, BaseException | None] = {}
-        self.built: dict[str, Built] = {}
+        self.built: dict[str, BuildResult] = {}
 
     def run(self, functions: Iterable[ScenarioFunction]) -> None:
-        """Run scenarios to their ends."""
+        """Run scenarios until all have ended."""
         self.root.lake.empty()
         packages = self.root.folder / "dbt_packages"
         shutil.rmtree(packages, ignore_errors=True)
@@ -118,18 +118,18 @@ class ScenarioRunner:
 
     def build(self, selections: dict[str, str]) -> None:
         """Build what each scenario asks for."""
-        self.built = {schema: Built() for schema in selections}
+        self.built = {schema: BuildResult() for schema in selections}
         selected = [
             f"package:{schema}" if selection == ALL else f"package:{schema},{selection}"
             for schema, selection in selections.items()
         ]
         result = self.root.run(self.on_event, "build", "--select", *selected)
-        everyone = [*self.built.values()]
-        errors = [(everyone, "dbt", result.exception)] if result.exception else []
+        all_built = [*self.built.values()]
+        errors = [(all_built, "dbt", result.exception)] if result.exception else []
         for each in results_of(result):
             owner = self.built.get(each.node.package_name)
-            if each.status == "error":  # A hook of the run has no owner, and concerns everyone.
-                errors.append(([owner] if owner else everyone, each.node.name, each.message))
+            if each.status == "error":  # A hook of the run has no owner: all fail.
+                errors.append(([owner] if owner else all_built, each.node.name, each.message))
             elif owner:
                 owner.outcomes[each.node.name] = outcome_of(each)
         for concerned, name, message in errors:
@@ -137,7 +137,7 @@ class ScenarioRunner:
                 built.errors[name] = str(message)
 
     def on_event(self, event: "EventMsg") -> None:
-        """Note what the models of each scenario log, and their statements."""
+        """Collect what the models of each scenario log, and their statements."""
         if event.info.name not in ("JinjaLogInfo", "SQLQuery"):
             return
         owner = [*event.data.node_info.unique_id.split("."), ""][1]
@@ -146,13 +146,13 @@ class ScenarioRunner:
                 self.built[owner].statements.append(event.data.sql)
             return
         for schema, built in self.built.items():
-            # What a hook of the run logs names the table.
+            # The message of a hook of the run names the table.
             if schema == owner or (owner not in self.built and f"{schema}." in event.data.msg):
                 built.messages.append(event.data.msg)
 
 
-def next_selection(steps: Steps, built: Built | None) -> str:
-    """Continue a scenario with what its last build came to; return what it builds next.
+def next_selection(steps: Steps, built: BuildResult | None) -> str:
+    """Continue a scenario with the result of its last build; return what it builds next.
 
     Raises StopIteration when the scenario has ended.
     """

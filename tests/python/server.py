@@ -1,4 +1,4 @@
-"""The project's server, over a lakehouse of a test's own."""
+"""The project's server, with a lakehouse of its own."""
 
 import os
 import socket

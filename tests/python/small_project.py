@@ -1,4 +1,4 @@
-"""A small dbt project of a test's own, with the project's macros, on real Delta tables."""
+"""A small dbt project for a test, with our macros, on real Delta tables."""
 
 import shutil
 import time
@@ -76,7 +76,7 @@ class ProjectFolder:
     def run(
         self, on_event: Callable[["EventMsg"], None], command: str, *arguments: str
     ) -> "dbtRunnerResult":
-        """Run a dbt command, whatever comes of it."""
+        """Run a dbt command; its result says whether it failed."""
         from dbt.cli.main import dbtRunner
 
         from fitness.dbt_overhead import without_overhead
@@ -96,14 +96,14 @@ class ProjectFolder:
 class SmallProject(ProjectFolder):
     """A dbt project with our macros and the models of a test, on the session's one Spark.
 
-    Of earlier tests in its folder only what dbt keeps stays: our macros, parsed.
+    Only dbt's target folder stays from earlier tests, so that our macros are not parsed again.
     """
 
     def __init__(self, lake: Lake, folder: Path) -> None:
         super().__init__(lake, folder)
         for earlier in {path for path in folder.iterdir() if path.is_dir()} - {folder / "target"}:
             shutil.rmtree(earlier)
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.statements: list[str] = []
         self.write("dbt_project.yml", ROOT_PROJECT + NODES.format(schema="silver"))
 
@@ -112,20 +112,20 @@ class SmallProject(ProjectFolder):
         self.write(f"macros/{name}.sql", text)
 
     def dbt(self, command: str, *arguments: str) -> "dbtRunnerResult":
-        """Run a dbt command, whatever comes of it."""
-        self.said.clear()
+        """Run a dbt command; its result says whether it failed."""
+        self.messages.clear()
         self.statements.clear()
         return self.run(self.on_event, command, *arguments)
 
     def on_event(self, event: "EventMsg") -> None:
-        """Note what models have to say, in `said`, and the statements of all nodes."""
+        """Collect what models log, and the statements of all nodes."""
         if event.info.name == "JinjaLogInfo":
-            self.said.append(event.data.msg)
+            self.messages.append(event.data.msg)
         elif event.info.name == "SQLQuery":
             self.statements.append(event.data.sql)
 
     def build(self, *arguments: str) -> dict[str, str]:
-        """Build and test; return what dbt says of each node, by name and kind of outcome."""
+        """Build and test; return the outcome of each node, by name."""
         result = self.dbt("build", *arguments)
         assert not result.exception, result.exception
         results = results_of(result)
@@ -135,7 +135,7 @@ class SmallProject(ProjectFolder):
 
 
 def outcome_of(result: Any) -> str:
-    """Return what dbt says of a node."""
+    """Return dbt's status and message of a node."""
     return f"{result.status}: {result.adapter_response.get('_message', '')}"
 
 
@@ -143,7 +143,7 @@ SALES = """
     {{ config(unique_key=['id']) }}
     select * from (values (1, 'a', 10), (2, 'a', 20), (3, 'b', 30)) as t (id, shop, amount)
 """
-# Its rows say which build has made them, so a row made again without need shows.
+# Its rows have the build that wrote them, which shows a row that was rewritten without need.
 SHOPS = """
     {{ config(unique_key=['shop']) }}
     {%- set touched = touched_slices(['shop'], [
@@ -152,14 +152,14 @@ SHOPS = """
     select shop, sum(amount) as amount, '{{ invocation_id }}' as built_by
     from {{ ref('sales') }} where {{ in_slices(touched) }} group by shop
 """
-# What came into a table and what went from it.
-GONE = """
+# The rows that were inserted into a table and deleted from it.
+CHANGE_LOG = """
     {{ config(unique_key=['id']) }}
     {%- set sales = changes(ref('sales')) %}
-    select id, 'came' as what from {{ sales }} where _change_type = 'insert'
+    select id, 'inserted' as what from {{ sales }} where _change_type = 'insert'
     {%- if has_deletes(ref('sales')) %}
     union all
-    select -id, 'went' from {{ sales }} where _change_type = 'delete'
+    select -id, 'deleted' from {{ sales }} where _change_type = 'delete'
     {%- endif %}
 """
 
@@ -177,8 +177,8 @@ def change_sales(project: ProjectFolder) -> None:
 
 
 @contextmanager
-def machine_in(zone: str) -> Iterator[None]:
-    """Let the machine's clock be in a time zone."""
+def local_time_zone(zone: str) -> Iterator[None]:
+    """Set the local time zone of this process."""
     try:
         with pytest.MonkeyPatch.context() as patched:
             patched.setenv("TZ", zone)

@@ -1,4 +1,4 @@
-"""Logs of ingests and builds that never were."""
+"""Made-up entries of the ingest log and the build log."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def land_batch(settings: Settings, minute: int, rows: int) -> None:
-    """Note a batch that had landed ten seconds after a minute."""
+    """Log a batch that began at a minute and took ten seconds."""
     figures = BatchFigures(
         stream="kafka_multiplex_bz",
         batch=minute,
@@ -41,7 +41,7 @@ def note_build(
     collecting_seconds: float = 0.0,
     **failures: str,
 ) -> None:
-    """Note a build that began at a minute, in a heap of 1,000 MiB; what fails in it are tests."""
+    """Log a build that began at a minute, in a heap of 1,000 MiB; `failures` are failed tests."""
     build_log.add(
         settings.lakehouse,
         BuildFigures(

@@ -1,8 +1,8 @@
-"""Small worlds for property tests: records to land, cut into batches, out of tiny domains.
+"""Small random worlds for property tests: records to land, in batches, with few ids and instants.
 
-Few ids and instants make keys collide, ties happen and intervals touch. Each part of a world is a
-list of short stories, so hypothesis shrinks a failing one by leaving records out. Worlds of other
-numbers share no user, device or mac address, so that many can live in one lakehouse.
+So keys collide, ties happen and intervals touch. Each part of a world is a list of short stories (a
+few records each), so hypothesis shrinks a failing world by leaving stories out. Worlds of different
+numbers share no user, device or mac address, so that one lakehouse can hold many.
 """
 
 import csv
@@ -23,8 +23,8 @@ from hypothesis.internal.constants_ast import Constants
 
 BATCHES = 6
 START = 1767657300  # 2026-01-05 23:55 UTC, five minutes before midnight
-# Seconds after START: midnight UTC is 300, midnight in Los Angeles 29,100. Two of 3 hours and a
-# little more make overlong sessions.
+# Seconds after START: midnight UTC is 300, midnight in Los Angeles 29,100. Two that are more than
+# 3 hours apart make an overlong session.
 INSTANTS = (
     *(0, 60, 299.5, 299.999999, 300, 300.000001, 300.3, 420.25, 900),
     *(10800, 10800.000001, 11100, 14400, 29099.5, 29100, 32400),
@@ -32,7 +32,7 @@ INSTANTS = (
 REGISTERED_USERS = "registered_users_bz"
 GYM_LOGINS = "gym_logins_bz"
 MULTIPLEX = "kafka_multiplex_bz"
-# The first of each is the plain one. The last has no logout column, and none of the names.
+# The first of each is the plain one. The last one of GYM_LOGINS has no logout.
 HEADERS = {
     REGISTERED_USERS: (
         "user_id,device_id,mac_address,registration_timestamp",
@@ -53,7 +53,7 @@ Payload = Mapping[str, str]  # JSON texts by name
 
 @dataclass(frozen=True)
 class Ids:
-    """The users, devices and mac addresses of the world of a number."""
+    """The users, devices and mac addresses of the world with a number."""
 
     number: int
 
@@ -68,7 +68,7 @@ class Ids:
         return tuple(100 * self.number + n for n in (11, 12, 13))
 
     @property
-    def stray_device(self) -> int:
+    def unknown_device(self) -> int:
         """Return the id of a device that nobody registers."""
         return 100 * self.number + 14
 
@@ -78,7 +78,7 @@ class Ids:
         return tuple(f"aa:{user:02}" for user in self.users)
 
     @property
-    def stray_mac(self) -> str:
+    def unknown_mac(self) -> str:
         """Return a mac address that nobody registers."""
         return f"ff:{self.number:02}"
 
@@ -216,7 +216,7 @@ def registrations(draw: st.DrawFn, ids: Ids, spoil: bool = False) -> list[Record
 def visits(draw: st.DrawFn, ids: Ids, spoil: bool = False) -> list[Record]:
     """Draw a visit: open, perhaps closed, perhaps corrected or impossible."""
     values = {
-        "mac_address": draw(st.sampled_from((*ids.macs, ids.stray_mac))),
+        "mac_address": draw(st.sampled_from((*ids.macs, ids.unknown_mac))),
         "gym": str(draw(st.sampled_from((1, 2, 99)))),
         "login": draw(instants),
     }
@@ -337,7 +337,7 @@ def readings(
     draw: st.DrawFn, ids: Ids, spoil: bool = False, times: st.SearchStrategy[str] = instants
 ) -> list[Record]:
     """Draw readings of one device and instant, which differ in value, offset and sending time."""
-    device_id = draw(st.sampled_from((*ids.devices, *ids.devices, ids.stray_device)))
+    device_id = draw(st.sampled_from((*ids.devices, *ids.devices, ids.unknown_device)))
     payload = {"device_id": str(device_id), "time": draw(times)}
     values = draw(st.lists(rates, min_size=1, max_size=3))
     return [draw(messages("bpm", payload | {"heartrate": rate}, spoil)) for rate in values]
@@ -351,7 +351,7 @@ def trainings(draw: st.DrawFn, ids: Ids) -> list[Record]:
     )
     owned = {"user_id": str(user), "device_id": str(device), "mac_address": str(mac)}
     session = {"user_id": str(user), "workout_id": str(draw(small_ids)), "session_id": "1"}
-    # In order of time; equal ones make lengths of nothing.
+    # In order of time; equal ones make intervals of zero length.
     a, b, c, d = (decimal_text(s) for s in sorted(draw(st.tuples(*[seconds] * 4))))
     login, start, stop, logout = draw(st.sampled_from([(a, b, c, d), (b, a, c, d), (a, b, d, c)]))
     registered = owned | {"registration_timestamp": draw(instants)}
@@ -411,7 +411,7 @@ def world_from_seed(seed: int) -> World:
     def draw(world: World) -> None:
         drawn.append(world)
 
-    # Hypothesis mixes in constants of the modules that are loaded; the seed alone shall decide.
+    # Hypothesis also draws constants of the loaded modules; a world must depend on its seed only.
     with mock.patch.object(providers, "_get_local_constants", Constants):
         draw()
     return max(drawn, key=lambda world: len(world.records))
@@ -433,7 +433,7 @@ def compare(
 ) -> list[str]:
     """Return the differences as lines; none if every expected row is there, and no other.
 
-    Columns that only the actual rows have are left alone. Several rows may share a key.
+    Columns that only the actual rows have are ignored. Several rows may share a key.
     """
     sides: dict[str, tuple[list[Mapping[str, object]], list[Mapping[str, object]]]] = {}
     for side, rows in enumerate((expected_rows, actual_rows)):

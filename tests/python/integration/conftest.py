@@ -11,6 +11,7 @@ from tests.python.lake import Lake, free_port
 from tests.python.scenarios import ScenarioFunction, ScenarioRunner
 from tests.python.server import Server, serve
 from tests.python.small_project import SmallProject, change_sales, write_shops
+from tests.python.worlds import world_from_seed
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +23,25 @@ def warm_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def lake(warm_lake: Lake) -> Iterator[Lake]:
     warm_lake.empty()
     yield warm_lake
+
+
+@pytest.fixture(scope="session")
+def saved_world(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder with a copy of a lakehouse that was built and tested from one world."""
+    warm_lake.empty()
+    world_from_seed(54).write_all(warm_lake.settings.landing)
+    warm_lake.ingest()
+    warm_lake.build_and_test()
+    copy = tmp_path_factory.mktemp("saved")
+    warm_lake.save(copy)
+    return copy
+
+
+@pytest.fixture
+def built(warm_lake: Lake, saved_world: Path) -> Lake:
+    """Return that lakehouse, restored; no other test may have emptied it since it was saved."""
+    warm_lake.restore(saved_world)
+    return warm_lake
 
 
 @pytest.fixture
@@ -52,7 +72,7 @@ def scenario_runner(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -
 def run_scenario(
     request: pytest.FixtureRequest, scenario_runner: ScenarioRunner
 ) -> Callable[[ScenarioFunction], None]:
-    """Return a function that raises why a scenario failed; at its first call it runs them all.
+    """Return a function that raises the failure of a scenario; its first call runs all of them.
 
     With a planted defect (tests/mutants) it runs the one scenario alone.
     """

@@ -64,7 +64,7 @@ def copy(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def lake(warm_lake: Lake, tmp_path: Path) -> Iterator[Lake]:
-    """Return a lakehouse of the copy's own."""
+    """Return a lakehouse for the copy."""
     yield Lake(tmp_path)
 
 
@@ -87,15 +87,9 @@ def fitness(copy: Path, lake: Lake, *command: str) -> str:
     return done.stdout
 
 
-def land(lake: Lake, folder: str, name: str, *lines: str) -> None:
-    path = lake.settings.landing / folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n")
-
-
 def register(lake: Lake, name: str, user: int, mac: str) -> None:
     header = "user_id,device_id,mac_address,registration_timestamp"
-    land(lake, "registered_users_bz", name, header, f"{user},{user},{mac},{START}")
+    lake.write_lines(f"registered_users_bz/{name}", header, f"{user},{user},{mac},{START}")
 
 
 def contents(lake: Lake) -> dict[str, list[dict[str, object]]]:
@@ -114,12 +108,14 @@ def test_two_feeds_by_a_contract_and_a_model_each(copy: Path, lake: Lake) -> Non
     register(lake, "one.csv", 1, "aa")
     topics = [line for line in REFUSED if line.startswith("{")]
     rentals = [line for line in REFUSED if not line.startswith("{")]
-    land(lake, "kafka_multiplex_bz", "body.json", *GOOD, *topics)
+    lake.write_lines("kafka_multiplex_bz/body.json", *GOOD, *topics)
     header = "price,rented_at,mac_address,locker"
-    land(lake, "locker_rentals_bz", "good.csv", header, "4.5,1767225600,aa,5", ",1767225600,aa,5")
+    lake.write_lines(
+        "locker_rentals_bz/good.csv", header, "4.5,1767225600,aa,5", ",1767225600,aa,5"
+    )
     header = "mac_address,locker,rented_at,price"
-    land(lake, "locker_rentals_bz", "others.csv", header, *rentals)
-    assert "all well" in fitness(copy, lake, "run")  # With the tests, conservation among them.
+    lake.write_lines("locker_rentals_bz/others.csv", header, *rentals)
+    assert "all well" in fitness(copy, lake, "run")  # With the tests, also those of conservation.
     found = contents(lake)
     assert {str(r["raw"]): r["reason"] for r in found["silver.quarantine"]} == REFUSED
     at = in_utc(datetime.fromtimestamp(START).astimezone())

@@ -15,7 +15,7 @@ from fitness.doctor import examine
 from fitness.ingest_log import newest
 from python_ingest.file_source_log import path_of
 from python_ingest.tables import table_names
-from tests.python.lake import Lake, once_read
+from tests.python.lake import Lake, after_read
 
 JSON, CSV = "kafka_multiplex_bz", "gym_logins_bz"
 HEART, UNROUTED = "heart_rate_bz", "unrouted_bz"
@@ -26,7 +26,7 @@ HEADER = "mac_address,gym,login,logout"
 
 @dataclass(frozen=True)
 class Landed:
-    """A file, and what of it is in bronze: table and raw lines, those that are malformed apart."""
+    """A file and its rows in bronze: the table, and the raw lines, well-formed and malformed."""
 
     feed: str
     content: bytes
@@ -190,7 +190,7 @@ NEW_FIELDS = {
 
 
 @pytest.fixture(scope="module")
-def said(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> str:
+def log_text(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Land all the files at once; return the log of a first and a second ingest."""
     warm_lake.empty()
     landing = warm_lake.settings.landing
@@ -219,7 +219,7 @@ def said(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def bronze(warm_lake: Lake, said: str) -> dict[str, list[dict[str, object]]]:
+def bronze(warm_lake: Lake, log_text: str) -> dict[str, list[dict[str, object]]]:
     return {table: warm_lake.rows(f"bronze.{table}") for table in table_names()}
 
 
@@ -241,23 +241,23 @@ def test_each_line_is_in_its_table(bronze: dict[str, list[dict[str, object]]], n
         assert [row[field] for row in rows] == [value]
 
 
-def test_files_that_cannot_be_read_are_skipped_and_named(warm_lake: Lake, said: str) -> None:
-    first, second = said.split("second ingest")
+def test_files_that_cannot_be_read_are_skipped_and_named(warm_lake: Lake, log_text: str) -> None:
+    first, second = log_text.split("second ingest")
     findings = [f.what for f in examine(warm_lake.settings) if not f.is_good]
     for name, reason in SKIPPED.items():
-        for told in (first.splitlines(), second.splitlines(), findings):
-            assert [line for line in told if f"{name} is" in line and reason in line], (name, told)
+        for report in (first.splitlines(), second.splitlines(), findings):
+            assert [t for t in report if f"{name} is" in t and reason in t], (name, report)
 
 
-def test_new_fields_are_reported_once_each(warm_lake: Lake, said: str) -> None:
-    reports = [line for line in said.splitlines() if line.startswith("New fields, kept in")]
+def test_new_fields_are_reported_once_each(warm_lake: Lake, log_text: str) -> None:
+    reports = [line for line in log_text.splitlines() if line.startswith("New fields, kept in")]
     names = [name for line in reports for name in line.rstrip(".").split(": ")[1].split(", ")]
     assert sorted(names) == sorted(NEW_FIELDS)
 
 
-def test_no_content_of_a_record_is_in_the_log(said: str) -> None:
-    assert "hello" not in said
-    assert "Graz" not in said
+def test_no_content_of_a_record_is_in_the_log(log_text: str) -> None:
+    assert "hello" not in log_text
+    assert "Graz" not in log_text
 
 
 def test_the_ingest_log_has_the_figures_of_each_batch(
@@ -286,8 +286,8 @@ def test_a_file_that_changes_while_it_is_read_is_skipped_and_lands_once_it_has_s
     write(path, lines(READING))
     write(path.with_name("b.json"), lines(READING))
     longer = path.read_bytes() + lines(READING)
-    meanwhile = path.unlink if change == "vanishes" else partial(path.write_bytes, longer)
-    once_read(monkeypatch, meanwhile)
+    change_file = path.unlink if change == "vanishes" else partial(path.write_bytes, longer)
+    after_read(monkeypatch, change_file)
     assert lake.ingest() == {HEART: 1}
     assert "a.json is skipped: c" in caplog.text
     if change == "vanishes":

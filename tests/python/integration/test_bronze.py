@@ -1,4 +1,4 @@
-"""Where a line of the multiplexed feed goes and what of it can be read."""
+"""The table that a line of the multiplexed feed goes to, and the values read from it."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,7 +100,7 @@ def test_a_line_goes_to_its_feed(rows: dict[str, dict[str, Any]], line: str) -> 
 
 
 def test_files_of_every_kind_land_whole(lake: Lake) -> None:
-    """CSV by header name in any order, blank lines and a byte order mark aside; nothing is lost."""
+    """CSV by header name in any order, with blank lines and a byte order mark; nothing is lost."""
     folder = lake.settings.landing / "gym_logins_bz"
     folder.mkdir(parents=True)
     write(folder / "a.csv", "\ufeffgym,mac_address,logout,login\r\n1,aa,,5\r\n\r\n2,bb,9,6\r\n")
@@ -119,8 +119,8 @@ def test_files_of_every_kind_land_whole(lake: Lake) -> None:
     assert lake.ingest() == {}
 
 
-def test_an_ingest_without_news_asks_spark_for_nothing(lake: Lake) -> None:
-    """Also of the feeds of which nothing has ever landed."""
+def test_an_ingest_without_new_files_runs_no_spark_job(lake: Lake) -> None:
+    """Also for feeds of which no file has ever landed."""
     folder = lake.settings.landing / "kafka_multiplex_bz"
     folder.mkdir(parents=True)
     (folder / "one.json").write_text(f'{{"topic":"bpm","value":{READING}}}\n')
@@ -132,7 +132,7 @@ def test_an_ingest_without_news_asks_spark_for_nothing(lake: Lake) -> None:
 
 
 def test_no_task_of_a_batch_is_interrupted(lake: Lake) -> None:
-    """One that writes to a Python worker when it is takes Java with it."""
+    """A task that is interrupted while it writes to a Python worker crashes the JVM."""
     write(lake.settings.landing / "kafka_multiplex_bz" / "one.json", f"{READING}\n")
     context, seen = lake.spark.sparkContext, []
 
@@ -152,7 +152,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="")
 
 
-def test_dbt_tells_which_feed_has_landed_too_long_ago(lake: Lake) -> None:
+def test_source_freshness_fails_for_a_feed_that_landed_too_long_ago(lake: Lake) -> None:
     land(lake, 1)
     lake.ingest()
     assert freshness(lake) == dict.fromkeys(set(table_names()) - {"unrouted_bz"}, "pass")
@@ -161,7 +161,7 @@ def test_dbt_tells_which_feed_has_landed_too_long_ago(lake: Lake) -> None:
 
 
 def freshness(lake: Lake) -> dict[str, str]:
-    """Return what `dbt source freshness` says of each source."""
+    """Return the status of each source by `dbt source freshness`."""
     from dbt.cli.main import dbtRunner
 
     export(lake.settings)

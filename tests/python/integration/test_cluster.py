@@ -20,11 +20,11 @@ LOOPBACK = "127.0.0.1"
 
 @contextmanager
 def process(log: Path, *command: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a part of the cluster, and end it."""
+    """Run a process of the cluster, and kill it at the end."""
     environment = {**os.environ, "SPARK_LOCAL_IP": LOOPBACK, "SPARK_NO_DAEMONIZE": "1"}
     with (
-        log.open("wb") as said,
-        subprocess.Popen(command, stdout=said, stderr=said, env=environment) as part,  # noqa: S603
+        log.open("wb") as file,
+        subprocess.Popen(command, stdout=file, stderr=file, env=environment) as part,  # noqa: S603
     ):
         try:
             yield part
@@ -63,7 +63,7 @@ def workers(
 
 
 def run() -> "subprocess.Popen[str]":
-    """Begin to land and build by the command line."""
+    """Start to land and build by the command line."""
     return subprocess.Popen(  # noqa: S603
         [*FITNESS, "run"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -76,9 +76,9 @@ def test_a_build_finishes_though_a_worker_is_killed(
     export(lake.settings)
     land(lake, 1)
     first = run()
-    said, _ = first.communicate(timeout=600)
-    assert first.returncode == 0, said
-    assert any(tmp_path.glob("work-0/app-*")), "no executor has been at work"
+    output, _ = first.communicate(timeout=600)
+    assert first.returncode == 0, output
+    assert any(tmp_path.glob("work-0/app-*")), "no executor has run"
     land(lake, 2)
     land(lake, 3)
     began = LOG.stat().st_size
@@ -86,14 +86,14 @@ def test_a_build_finishes_though_a_worker_is_killed(
     wait_until(lambda: holder(lake.settings.lakehouse, "build") is not None, "a build begins", 300)
     wait_until(lambda: " OK created " in tail(LOG, began), "it has made a model", 300)
     workers[0].kill()
-    said, _ = second.communicate(timeout=900)
-    assert second.returncode == 0, said
+    output, _ = second.communicate(timeout=900)
+    assert second.returncode == 0, output
     lake.forget_logs()
     assert not lake.differences()
 
 
 def tail(file: Path, start: int) -> str:
-    """Return what has been added to a file that had a size; it may have been begun anew."""
+    """Return what was added to a file after byte `start`; all of it if it is a new file."""
     with file.open("rb") as log:
         log.seek(start if file.stat().st_size >= start else 0)
         return log.read().decode(errors="replace")

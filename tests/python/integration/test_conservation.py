@@ -1,17 +1,14 @@
 """Every lost row is found: each landed line is in silver, superseded there or in quarantine."""
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from fitness.build import build
+from fitness.build import build, target_folder
 from fitness.dbt_arguments import with_whole_tests
 from fitness.errors import BuildError
 from fitness.status import read_status
 from tests.python.lake import Lake
-from tests.python.worlds import world_from_seed
 
 LINES = "test_name:every_line_is_accounted_for"
 SESSIONS = "every_completed_session_is_a_workout_with_a_summary"
@@ -30,31 +27,17 @@ UNACCOUNTED_READING = """
 """
 
 
-@pytest.fixture(scope="module")
-def saved(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Build a world, and keep a copy of it."""
-    warm_lake.empty()
-    world_from_seed(54).write_all(warm_lake.settings.landing)
-    warm_lake.ingest()
-    warm_lake.build()
-    build(warm_lake.settings, ["--select", LINES, SESSIONS])
-    copy = tmp_path_factory.mktemp("saved")
-    warm_lake.save(copy)
-    yield copy
-    warm_lake.empty()
-
-
-@pytest.fixture
-def built(warm_lake: Lake, saved: Path) -> Lake:
-    """Restore the built world."""
-    warm_lake.restore(saved)
-    return warm_lake
-
-
-def failing_rows(lake: Lake, selected: str, *arguments: str) -> dict[str, list[dict[str, object]]]:
+def failing_rows(
+    lake: Lake, selected: str, *, whole: bool = False
+) -> dict[str, list[dict[str, object]]]:
     """Run tests that must fail; return the rows that they store, by test."""
-    with pytest.raises(BuildError):
-        build(lake.settings, ["--select", selected, *arguments])
+    arguments = ["--select", selected]
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(BuildError):
+        if whole:
+            # With other variables dbt parses all files again; with a folder of its own only once.
+            patched.setenv("DBT_TARGET_PATH", str(target_folder() / "whole"))
+            arguments = with_whole_tests(arguments)
+        build(lake.settings, arguments)
     last = read_status(lake.settings).last
     assert last
     return {test: lake.rows(table) for test, table in last.rows.items()}
@@ -78,32 +61,32 @@ def problems_of(failed: dict[str, list[dict[str, object]]]) -> Counter[tuple[obj
     ],
 )
 def test_every_lost_row_is_found(built: Lake, lost: tuple[str, ...]) -> None:
-    """An everyday build, which looks at what has changed, finds what the whole test finds."""
+    """An everyday build, which tests what has changed, finds what the whole test finds."""
     for rows in lost:
         built.spark.sql(f"delete from silver.{rows}")
     failed = failing_rows(built, LINES)
     last = read_status(built.settings).last
     assert last
     for test, found in failed.items():
-        # What quarantine has lost an everyday build knows by its row, one for a line sent twice.
+        # An everyday build counts rows that quarantine lost: one for a line that was sent twice.
         expected = len({row["raw"] for row in found} if test.endswith("unrouted_bz") else found)
         assert last.failures[test].startswith(f"Got {expected} result")
     feeds = {feed for feed, rows in LOSSES.items() if rows in lost}
     problems = problems_of(failed)
     assert problems.keys() == {("line neither in silver nor in quarantine", f) for f in feeds}
-    assert problems_of(failing_rows(built, LINES, *with_whole_tests([]))) == problems
+    assert problems_of(failing_rows(built, LINES, whole=True)) == problems
 
 
-def test_a_line_that_waits_in_vain_and_a_row_without_a_line_are_found(built: Lake) -> None:
-    """Rows without a line by tests of whole tables only."""
+def test_a_line_that_waits_for_a_known_id_and_a_row_without_a_line_are_found(built: Lake) -> None:
+    """Rows without a line are found only by tests of whole tables."""
     waiting = next(r for r in built.rows("silver.quarantine") if r["reason"] == "unknown_device")
     built.spark.sql(f"""
         insert into silver.device_assignments
         select {waiting["_waits_for"]}, * except (device_id)
         from silver.device_assignments limit 1
     """)
-    in_vain = ("line waits in quarantine for what is registered", "heart_rate_bz")
-    assert problems_of(failing_rows(built, LINES)).keys() == {in_vain}
+    not_released = ("line waits in quarantine for what is registered", "heart_rate_bz")
+    assert problems_of(failing_rows(built, LINES)).keys() == {not_released}
     built.spark.sql(f"insert into silver.heart_rate {UNACCOUNTED_READING}")
     for raw in ("raw", "concat(raw, '!')"):
         built.spark.sql(f"""
@@ -118,8 +101,8 @@ def test_a_line_that_waits_in_vain_and_a_row_without_a_line_are_found(built: Lak
             md5('x'), feed, 'unknown_user', 'x', _record, _waits_for, _source_file, _first_seen_at
         from silver.quarantine where _waits_for is null and feed = 'heart_rate_bz' limit 1
     """)
-    found = problems_of(failing_rows(built, LINES, *with_whole_tests([])))
-    assert found.pop(in_vain)
+    found = problems_of(failing_rows(built, LINES, whole=True))
+    assert found.pop(not_released)
     assert found == {
         ("row of quarantine without a line", "heart_rate_bz"): 3,
         ("row of silver without a line", "heart_rate_bz"): 1,

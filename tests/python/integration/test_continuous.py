@@ -1,4 +1,4 @@
-"""Continuous ingest: goes on, stops cleanly, tries again what may pass, gives up on what cannot."""
+"""Continuous ingest: it stops cleanly, retries after temporary errors, ends at permanent ones."""
 
 import os
 import shutil
@@ -34,8 +34,8 @@ SECOND = timedelta(seconds=1)
 HEART = "heart_rate_bz"
 
 
-def test_what_comes_lands_until_stopped(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With streams prepared anew every second."""
+def test_new_files_land_until_it_is_stopped(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With streams that are prepared again every second."""
     monkeypatch.setattr("fitness.landing.EVERY", 1.0)
     stop, landed = Event(), []
     arguments = (lake.spark, lake.settings, SECOND, stop)
@@ -54,16 +54,16 @@ def test_what_comes_lands_until_stopped(lake: Lake, monkeypatch: pytest.MonkeyPa
 
 
 class Endless:
-    """A stream with more to land than anybody waits for, and its query."""
+    """A stream that never catches up, and its query."""
 
     isActive = True  # noqa: N815 - as Spark names it
 
     def may_have_news(self) -> bool:
-        """Say yes, always."""
+        """Return True, always."""
         return True
 
 
-def test_a_stop_ends_the_catching_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_ends_catch_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
     endless = Endless()
     monkeypatch.setattr("python_ingest.ingest.running", lambda *_, **__: nullcontext([endless]))
     stop = Event()
@@ -72,7 +72,7 @@ def test_a_stop_ends_the_catching_up_too(monkeypatch: pytest.MonkeyPatch) -> Non
     assert stop.is_set()
 
 
-def test_what_may_pass_is_tried_again(
+def test_a_temporary_error_is_retried(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Appends fail, then the file that keeps the position, which is written before any batch."""
@@ -100,13 +100,13 @@ def test_what_may_pass_is_tried_again(
     finally:
         stop.set()
         thread.join(60)
-    said = [record for record in caplog.messages if "Trying again in" in record]
-    assert said
-    assert all("No space left on device" in line for line in said)
+    retries = [message for message in caplog.messages if "Trying again in" in message]
+    assert retries
+    assert all("No space left on device" in message for message in retries)
 
 
-def test_what_cannot_pass_ends_the_ingest(lake: Lake) -> None:
-    """A table whose column somebody has made a text."""
+def test_a_permanent_error_ends_the_ingest(lake: Lake) -> None:
+    """A column of a table has another type than its contract says."""
     lake.ingest()
     table = lake.settings.lakehouse / "bronze" / HEART
     shutil.rmtree(table)
@@ -140,25 +140,25 @@ def test_a_signal_stops_it_cleanly(warm_lake: Lake, tmp_path: Path, number: sign
     land(lake, 1)
     process = start_ingest(lake)
     wait_until((lake.settings.lakehouse / "ingest_log").exists, "a batch has landed")
-    # It leaves the metastore, which admits one process, to builds.
+    # The metastore admits one process: the ingest leaves it to builds.
     assert not (lake.settings.lakehouse / "metastore").exists()
-    os.killpg(process.pid, number)  # As a terminal does it: the JVM gets it too.
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, told
-    assert "Traceback" not in told
-    assert HEART in told
+    os.killpg(process.pid, number)  # As a terminal does: the JVM gets the signal too.
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output
+    assert HEART in output
     lake.ingest()
     assert all_landed(lake)
 
 
 @pytest.mark.slow
-def test_the_end_of_spark_ends_it_with_a_message(warm_lake: Lake, tmp_path: Path) -> None:
+def test_the_end_of_spark_ends_the_ingest_with_a_message(warm_lake: Lake, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     process = start_ingest(lake)
     wait_until((lake.settings.landing / "gym_logins_bz").exists, "the ingest runs")
     for child in children(process.pid):
         os.kill(child, signal.SIGKILL)
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode == 1, told
-    assert "Traceback" not in told
-    assert "spark.log" in told
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, output
+    assert "Traceback" not in output
+    assert "spark.log" in output

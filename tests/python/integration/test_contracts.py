@@ -1,4 +1,4 @@
-"""Contracts that come or change while a lakehouse is in use: what has landed stays as it landed."""
+"""Contracts that are added or changed while a lakehouse is in use: what has landed stays."""
 
 import shutil
 from collections.abc import Iterator
@@ -36,12 +36,6 @@ def contracts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     read_feeds.cache_clear()
 
 
-def land(lake: Lake, name: str, *lines: str) -> None:
-    path = lake.settings.landing / MULTIPLEX / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines))
-
-
 def columns(lake: Lake, table: str) -> list[str]:
     path = str(lake.settings.lakehouse / "bronze" / table)
     return lake.spark.read.format("delta").load(path).columns
@@ -51,12 +45,12 @@ def test_each_line_stays_in_bronze_once_when_contracts_change(
     lake: Lake, contracts: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     line = '{"topic":"body","value":{"time":1}}'
-    land(lake, "before.json", line)
+    lake.write_lines(f"{MULTIPLEX}/before.json", line)
     assert lake.ingest() == {UNROUTED: 1}
 
     (contracts / "body_scale_bz.yml").write_text(BODY)
     read_feeds.cache_clear()
-    land(lake, "after.json", line)
+    lake.write_lines(f"{MULTIPLEX}/after.json", line)
     assert lake.ingest() == {"body_scale_bz": 1}
     assert len(lake.rows(f"bronze.{UNROUTED}")) == 1
     assert "is read again" not in caplog.text

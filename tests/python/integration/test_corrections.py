@@ -1,4 +1,4 @@
-"""Late dimensions and corrections on the real stack: all that they touch is made right, no more."""
+"""Late dimensions and corrections: builds correct all rows that they affect, and no others."""
 
 import json
 from collections.abc import Callable
@@ -44,18 +44,18 @@ def message(topic: str, sent: int, payload: Row) -> Record:
 
 
 @dataclass(frozen=True)
-class Cast:
-    """The people, devices and mac addresses of one scenario, apart from those of all others."""
+class RecordFactory:
+    """Makes the records of one scenario, which shares no user, device or mac with another."""
 
     number: int
 
-    def id(self, of: int) -> int:
+    def id(self, number: int) -> int:
         """Return the id of one of the scenario's users or devices."""
-        return 100 * self.number + of
+        return 100 * self.number + number
 
-    def mac(self, of: int) -> str:
+    def mac(self, number: int) -> str:
         """Return one of the scenario's mac addresses."""
-        return f"aa:{self.id(of):02}"
+        return f"aa:{self.id(number):02}"
 
     def registration(self, user: int, device: int, mac: int, minute: int) -> Record:
         """Register a device and a mac address for a user."""
@@ -63,23 +63,23 @@ class Cast:
         return Record(REGISTERED_USERS, HEADERS[REGISTERED_USERS][0], line)
 
     def visit(self, mac: int, gym: int, login: int, logout: int | None = None) -> Record:
-        """Let a mac address visit a gym."""
+        """Record a visit of a mac address to a gym."""
         left = "" if logout is None else seconds(logout)
         line = f"{self.mac(mac)},{gym},{seconds(login)},{left}"
         return Record(GYM_LOGINS, HEADERS[GYM_LOGINS][0], line)
 
     def reading(self, device: int, minute: int, rate: int, sent: int | None = None) -> Record:
-        """Let a device measure a heart rate."""
+        """Record a heart rate, measured by a device."""
         payload: Row = {"device_id": self.id(device), "time": seconds(minute), "heartrate": rate}
         return message("bpm", minute if sent is None else sent, payload)
 
     def workout(self, user: int, workout_id: int, action: str, minute: int) -> Record:
-        """Let a user start or stop a workout."""
+        """Record that a user starts or stops a workout."""
         ids: Row = {"user_id": self.id(user), "workout_id": workout_id, "session_id": 1}
         return message("workout", minute, {**ids, "timestamp": seconds(minute), "action": action})
 
     def profile(self, user: int, minute: int, city: str) -> Record:
-        """Let a user's profile be changed."""
+        """Record a change of a user's profile."""
         event: Row = {"user_id": self.id(user), "timestamp": seconds(minute)}
         about: Row = {"dob": "01/06/1990", "gender": "F", "address": {"city": city, "state": "CA"}}
         return message("user_info", minute, {**event, "update_type": "update", **about})
@@ -94,7 +94,7 @@ def land(lake: Lake, records: list[Record]) -> None:
 # --- Late dimensions ------------------------------------------------------------------------------
 
 
-ONE = Cast(0)
+ONE = RecordFactory(0)
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,11 @@ class Visitor:
         return ONE.mac(self.user)
 
     def registration(self) -> Record:
-        """Return what makes them known."""
+        """Return the record that makes them known."""
         return ONE.registration(self.user, self.device, self.user, 60)
 
     def facts(self) -> dict[Record, str]:
-        """Return what can come before the registration, and why it has to wait then."""
+        """Return records that can come before the registration, and why they have to wait then."""
         return {
             ONE.reading(self.device, 20, 120): "unknown_device",
             ONE.workout(self.user, 1, "start", 10): "unknown_user",
@@ -153,7 +153,7 @@ def test_facts_wait_for_their_registration_and_are_in_gold_in_the_first_build_af
 
 @pytest.mark.slow
 def test_an_event_whose_profile_version_is_gone_is_accounted_for(lake: Lake) -> None:
-    """An earlier event that says the same takes a version's place."""
+    """An earlier event with the same profile replaces the version."""
     first = [ONE.registration(1, 11, 1, 0), ONE.profile(1, 10, "Oakland")]
     for records in (first, [ONE.profile(1, 5, "Oakland")]):
         land(lake, records)
@@ -188,20 +188,20 @@ def assert_arrived(lake: Lake, visitors: list[Visitor]) -> None:
 
 @dataclass(frozen=True)
 class Correction:
-    """Records that come late, and what becomes of the gold rows that they touch; None: gone.
+    """Records that come late, and the gold rows that they affect, as they become; None: deleted.
 
     Keys are those of the scenario numbered 0.
     """
 
     name: str
-    records: Callable[[Cast], list[Record]]
+    records: Callable[[RecordFactory], list[Record]]
     gold: dict[str, dict[Key, Row | None]]
 
 
-def beginning(c: Cast) -> list[Record]:
+def first_records(c: RecordFactory) -> list[Record]:
     """Return the records of users 1, 2 and 3, whose devices are 11, 12 and 13 and macs 1, 2 and 3.
 
-    Beside all that a correction meets is what it must not change.
+    Beside the rows that a correction affects there are others, which it must not change.
     """
     return [
         c.registration(1, 11, 1, 0),
@@ -311,15 +311,15 @@ CORRECTIONS = [
 def test_a_correction_repairs_every_row_that_it_touches_and_writes_no_other(lake: Lake) -> None:
     """All corrections in one build, each in a scenario of its own.
 
-    What the build writes is told by Delta's change feed of each silver and gold table.
+    Delta's change feed of each silver and gold table has the rows that the build wrote.
     """
-    casts = [Cast(number) for number in range(1, len(CORRECTIONS) + 1)]
-    land(lake, [record for cast in casts for record in beginning(cast)])
+    scenarios = [RecordFactory(number) for number in range(1, len(CORRECTIONS) + 1)]
+    land(lake, [record for scenario in scenarios for record in first_records(scenario)])
     lake.build()
     assert not lake.differences()
     before, versions = all_rows(lake), {table: version(lake, table) for table in TABLE_KEYS}
-    corrections = [*zip(CORRECTIONS, casts, strict=True)]
-    land(lake, [record for correction, cast in corrections for record in correction.records(cast)])
+    corrections = [*zip(CORRECTIONS, scenarios, strict=True)]
+    land(lake, [record for correction, own in corrections for record in correction.records(own)])
     lake.build()
     after = all_rows(lake)
     assert not lake.differences()
@@ -328,8 +328,8 @@ def test_a_correction_repairs_every_row_that_it_touches_and_writes_no_other(lake
     assert written == differing
     for table in ("workout_bpm_summary", "gym_summary"):
         expected = {
-            of_cast(cast, key): (values, correction.name)
-            for correction, cast in corrections
+            own_key(own, key): (values, correction.name)
+            for correction, own in corrections
             for key, values in correction.gold.get(table, {}).items()
         }
         assert differing[table] == set(expected)
@@ -339,10 +339,10 @@ def test_a_correction_repairs_every_row_that_it_touches_and_writes_no_other(lake
             assert found == values, f"{name}: {table} {key}"
 
 
-def of_cast(cast: Cast, key: Key) -> Key:
-    """Return the key that a scenario has in place of that of the scenario numbered 0."""
+def own_key(own: RecordFactory, key: Key) -> Key:
+    """Return the key of a scenario's row, for the key in the scenario numbered 0."""
     first = key[0]
-    return (cast.id(first) if isinstance(first, int) else cast.mac(int(str(first)[3:])), *key[1:])
+    return (own.id(first) if isinstance(first, int) else own.mac(int(str(first)[3:])), *key[1:])
 
 
 def all_rows(lake: Lake) -> dict[str, dict[Key, Row]]:

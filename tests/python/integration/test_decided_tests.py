@@ -2,7 +2,9 @@
 
 from collections.abc import Generator
 
-from tests.python.scenarios import ALL, Built, Scenario, Steps, scenario
+import pytest
+
+from tests.python.scenarios import ALL, BuildResult, Scenario, Steps, scenario
 from tests.python.small_project import SALES, SHOPS
 
 ROW_TESTS = """
@@ -35,12 +37,13 @@ ROW_TESTS = """
 """
 
 
+@pytest.mark.slow
 @scenario
 def test_tests_of_rows_are_decided_while_their_model_is_written(project: Scenario) -> Steps:
     """From its batch, and only as long as nothing else has written the table."""
     names = ("counted", "lettered", "ranged", "small", "absent", "sold", "keyed")
 
-    def outcomes() -> Generator[str, Built, list[str]]:
+    def outcomes() -> Generator[str, BuildResult, list[str]]:
         built = yield ALL
         return [built.outcomes[name] for name in names]
 
@@ -52,7 +55,7 @@ def test_tests_of_rows_are_decided_while_their_model_is_written(project: Scenari
     project.model("towns", SALES.replace("'a'", "'A'").replace("'b'", "'B'"))
     project.model("shops", SHOPS)
     project.test("shops.yml", ROW_TESTS)
-    # A lookup in another table that is made anew, with the later of both.
+    # The test `sold` reads another new table: it is decided with the later of the two.
     assert (yield from outcomes()) == passed("decided with its model")
     project.rows("insert into silver.sales values (4, 'b', 5)")
     assert (yield from outcomes()) == passed("decided with its model")
@@ -66,11 +69,12 @@ def test_tests_of_rows_are_decided_while_their_model_is_written(project: Scenari
     assert [o.split(":")[0] for o in (yield from outcomes())] == ["pass", *["fail"] * 6]
 
 
+@pytest.mark.slow
 @scenario
 def test_references_of_a_new_table_to_what_is_built_before_it_are_decided_with_it(
     project: Scenario,
 ) -> Steps:
-    """Also to a table that it reads through another only."""
+    """Also to a table that it reads only through another one."""
     project.model("sales", SALES)
     project.model("shops", SHOPS)
     project.model("towns", SHOPS.replace("ref('sales')", "ref('shops')"))
@@ -110,16 +114,16 @@ VALIDITY = """
           - valid_one_at_a_time:
               name: of_no_slice
               arguments: {columns: [shop, valid_from]}
-      - name: prices_that_came
+      - name: appended_prices
         data_tests:
           - valid_one_at_a_time:
-              name: one_that_came
+              name: one_appended
               arguments: {columns: [shop]}
 """
 
 
-# Of shop b its batches have the new rows alone.
-CAME = """
+# For shop b its batches have only the new rows.
+APPENDED = """
     union all
     select shop, id, amount from {{ changes(ref('sales')) }}
     where shop = 'b' and _change_type = 'insert'
@@ -128,18 +132,18 @@ CAME = """
 
 @scenario
 def test_validity_is_decided_by_a_batch_that_has_whole_slices(project: Scenario) -> Steps:
-    """And else by the slices of the table that have changed."""
-    names = ("one", "always_one", "always_one_but", "of_no_slice", "one_that_came")
+    """Otherwise by the slices of the table that have changed."""
+    names = ("one", "always_one", "always_one_but", "of_no_slice", "one_appended")
     decided, read, failed = "pass: decided with its model", "pass: OK", "fail"
 
-    def outcomes() -> Generator[str, Built, list[str]]:
+    def outcomes() -> Generator[str, BuildResult, list[str]]:
         found = (yield ALL).outcomes
         return ["fail" if found[name].startswith("fail") else found[name] for name in names]
 
     rows = "(1, 'a', 10), (2, 'a', 20), (3, 'b', 30)"
     project.model("sales", SALES.replace(rows, "(1, 'a', 2), (2, 'a', null), (5, 'b', null)"))
     project.model("prices", PRICES)
-    project.model("prices_that_came", PRICES + CAME)
+    project.model("appended_prices", PRICES + APPENDED)
     project.test("prices.yml", VALIDITY)
     assert (yield from outcomes()) == [decided, decided, read, decided, decided]
     project.rows("update silver.sales set amount = 3 where id = 2")

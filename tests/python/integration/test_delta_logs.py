@@ -1,17 +1,18 @@
-"""A build knows the versions of all tables by their logs, read once."""
+"""A build reads the versions of all tables from their Delta logs, once."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.python.scenarios import ALL, Scenario, Steps, scenario
-from tests.python.small_project import GONE, SALES, SHOPS, SmallProject, machine_in
+from tests.python.small_project import CHANGE_LOG, SALES, SHOPS, SmallProject, local_time_zone
 
 
-def test_the_logs_of_tables_are_looked_at_when_a_build_begins_and_when_it_ends(
+@pytest.mark.slow
+def test_delta_logs_are_read_once_when_a_build_begins_and_once_when_it_ends(
     project: SmallProject,
 ) -> None:
-    """Before its first node for all tables, and then for those written."""
+    """For all tables before its first node, and at its end for those that it wrote."""
     project.model("sales", SALES)
     for reader in range(3):
         project.model(f"shops_{reader}", SHOPS)
@@ -22,14 +23,15 @@ def test_the_logs_of_tables_are_looked_at_when_a_build_begins_and_when_it_ends(
         assert len(found) == 2
         project.rows("insert into silver.sales values (4, 'b', 5)")
     project.build("--select", "sales")
-    [look] = [text for text in project.statements if "_delta_log" in text]
-    assert "*/*/_delta_log" in look
+    [statement] = [text for text in project.statements if "_delta_log" in text]
+    assert "*/*/_delta_log" in statement
 
 
-def test_what_the_model_wrote_is_told_from_what_something_else_wrote_before(
+@pytest.mark.slow
+def test_a_write_by_something_else_during_a_build_is_noticed(
     project: SmallProject,
 ) -> None:
-    """Versions are taken for granted while a build runs, and asked for at its end."""
+    """A build predicts the versions that it writes, and checks them at its end."""
     project.model("sales", SALES)
     meanwhile = """
         {% if has_changes(ref('sales')) %}
@@ -37,24 +39,26 @@ def test_what_the_model_wrote_is_told_from_what_something_else_wrote_before(
         {% endif %}
     """
     project.model("shops", SHOPS + meanwhile)
-    reader = GONE.replace("sales", "shops").replace("-id", "'-' || shop").replace("id", "shop")
+    reader = CHANGE_LOG.replace("sales", "shops").replace("-id", "'-' || shop")
+    reader = reader.replace("id", "shop")
     project.model("log", reader)
     project.build()
     project.rows("insert into silver.sales values (4, 'a', 5)")
     project.build()
-    assert [said for said in project.said if "wrote silver.shops during this build" in said]
+    assert [text for text in project.messages if "wrote silver.shops during this build" in text]
     project.build()
-    assert project.said == []
-    expected = [("-b", "went"), ("a", "came"), ("b", "came")]
+    assert project.messages == []
+    expected = [("-b", "deleted"), ("a", "inserted"), ("b", "inserted")]
     assert project.rows("select * from silver.log order by shop") == expected
     assert project.build()["log"] == "success: nothing changed"
 
 
+@pytest.mark.slow
 @scenario
-def test_a_table_that_lies_elsewhere_is_followed_too(project: Scenario) -> Steps:
+def test_a_table_outside_the_warehouse_is_followed_too(project: Scenario) -> Steps:
     project.model("sales", SALES)
-    elsewhere = f"unique_key=['shop'], location_root='{project.folder}/elsewhere'"
-    project.model("shops", SHOPS.replace("unique_key=['shop']", elsewhere))
+    outside = f"unique_key=['shop'], location_root='{project.folder}/outside'"
+    project.model("shops", SHOPS.replace("unique_key=['shop']", outside))
     project.model("read", SHOPS.replace("sales", "shops"))
     yield ALL
     project.rows("insert into silver.sales values (4, 'a', 5)")
@@ -66,17 +70,17 @@ def test_a_table_that_lies_elsewhere_is_followed_too(project: Scenario) -> Steps
 
 
 @pytest.mark.parametrize("operation", ["insert into {0} values (4, 'b', 5)", "optimize {0}"])
-def test_the_log_tells_of_a_commit_what_describe_history_does(
+def test_the_log_gives_the_same_commits_as_describe_history(
     project: SmallProject, operation: str
 ) -> None:
-    """Read as it lies, it must agree with what Delta makes of it, names and times and figures."""
+    """Read as a file, it must agree with Delta about operations, times and metrics."""
     project.model("sales", SALES)
     project.build()
     project.rows(operation.format("silver.sales"))
     project.macro(
-        "told",
+        "compare_commits",
         """
-        {% macro told() %}
+        {% macro compare_commits() %}
             {% set sales = ref('sales') %}
             {% set ours = spark__read_commits(sales, {})[input_name(sales)] %}
             {% set theirs = default__read_commits(sales, {})[input_name(sales)] %}
@@ -84,12 +88,13 @@ def test_the_log_tells_of_a_commit_what_describe_history_does(
         {% endmacro %}
         """,
     )
-    assert project.dbt("run-operation", "told").success
-    assert project.said[0].startswith("same True"), project.said
+    assert project.dbt("run-operation", "compare_commits").success
+    assert project.messages[0].startswith("same True"), project.messages
 
 
-def test_a_seed_made_anew_is_known_as_it_is_then(project: SmallProject) -> None:
-    """Dropped and loaded, its table's versions begin again at nought."""
+@pytest.mark.slow
+def test_the_versions_of_a_seed_that_is_loaded_again_are_known(project: SmallProject) -> None:
+    """The table is dropped and created, so that its versions begin again at 0."""
     project.seed("towns", "shop,town\na,x\nb,y\n")
     project.test(
         "towns.yml",
@@ -102,30 +107,31 @@ def test_a_seed_made_anew_is_known_as_it_is_then(project: SmallProject) -> None:
     assert project.rows("select count(*) from silver.towns") == [(2,)]
     assert project.build("--full-refresh")["named"] == "pass: decided with its model"
     assert project.build()["named"] == "pass: nothing changed"
-    asked = [
+    queries = [
         text for text in project.statements if "silver.towns" in text and "_delta_log" not in text
     ]
-    assert not asked, asked
+    assert not queries, queries
 
 
-def test_tables_made_anew_once_more_are_known_by_their_versions(project: SmallProject) -> None:
-    """Taken for granted when they are made, and found as they were taken to be."""
+@pytest.mark.slow
+def test_the_versions_of_tables_after_a_full_refresh_are_predicted(project: SmallProject) -> None:
+    """The predictions are right, and no table's history is queried."""
     project.model("sales", SALES)
     project.model("shops", SHOPS)
     project.build()
     project.rows("insert into silver.sales values (4, 'b', 5)")
     project.build()
     project.build("--full-refresh")
-    assert not [said for said in project.said if "Something else wrote" in said]
+    assert not [text for text in project.messages if "Something else wrote" in text]
     assert not [text for text in project.statements if "describe history" in text]
     assert project.build()["shops"] == "success: nothing changed"
 
 
-def test_watermarks_are_in_utc_wherever_the_machine_is(project: SmallProject) -> None:
-    """Of tables that are new in a run, and of those that are known."""
+def test_watermarks_are_in_utc_whatever_the_local_time_zone(project: SmallProject) -> None:
+    """Those of tables that are new in a run, and of known ones."""
     project.model("sales", SALES)
     project.model("shops", SHOPS)
-    with machine_in("Asia/Tokyo"):
+    with local_time_zone("Asia/Tokyo"):
         project.build()
         project.rows("insert into silver.sales values (4, 'b', 5)")
         project.build("--select", "shops")

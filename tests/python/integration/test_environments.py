@@ -58,7 +58,7 @@ def test_a_name_that_makes_no_schema_is_refused(lake: Lake, developer: pytest.Mo
 
 
 def as_if_changed(model: str, manifest: Path) -> Path:
-    """Return a folder with the manifest of production, of which a model has other code."""
+    """Return a folder with the manifest of production, in which one model has other code."""
     state = json.loads(manifest.read_text())
     state["nodes"][f"model.fitness.{model}"]["raw_code"] += "-- as it was"
     folder = manifest.parent.with_name("state")
@@ -68,14 +68,14 @@ def as_if_changed(model: str, manifest: Path) -> Path:
 
 
 def comparable(lake: Lake, table: str) -> list[str]:
-    """Return the rows of a table, its lineage aside, to compare."""
+    """Return the rows of a table as text, without its lineage."""
     rows = without_lineage(lake.rows(table))
     assert rows
     return sorted(map(str, rows))
 
 
-def test_a_build_of_nothing_landed_says_so_and_makes_no_table_of_bronze(lake: Lake) -> None:
-    """The ingest would take an empty one for its own, without columns and change feed."""
+def test_a_build_before_the_first_ingest_says_so_and_creates_no_bronze_table(lake: Lake) -> None:
+    """The ingest would append to an empty one, which has no columns and no change feed."""
     with pytest.raises(BuildError, match="uv run fitness ingest"):
         lake.build()
     assert not [*lake.settings.lakehouse.glob("bronze/*")]

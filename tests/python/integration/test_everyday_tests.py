@@ -1,11 +1,14 @@
-"""The tests of a build look at what has changed, and find what the whole tests find."""
+"""The tests of a build check what has changed, and find what the whole tests find."""
+
+import pytest
 
 from tests.python.scenarios import ALL, Scenario, Steps, scenario
 from tests.python.small_project import SALES, SHOPS, SmallProject
 
 
+@pytest.mark.slow
 @scenario
-def test_a_test_of_an_ephemeral_model_runs_whenever_the_table_under_it_may_have_news(
+def test_a_test_of_an_ephemeral_model_runs_whenever_the_table_under_it_may_have_changed(
     project: Scenario,
 ) -> Steps:
     project.model("sales", SALES)
@@ -46,12 +49,12 @@ def test_a_test_runs_until_it_has_passed_and_then_when_its_tables_change(
         assert outcome() == "pass: OK"
 
 
-def test_an_everyday_test_judges_the_touched_slices_and_a_whole_one_all(
+def test_an_everyday_test_checks_the_touched_slices_and_a_whole_test_all_rows(
     project: SmallProject,
 ) -> None:
     project.model("sales", SALES)
     project.build()
-    # What is allowed changes without dbt's knowledge, so what a test has looked at shows.
+    # dbt does not know this table, so a change of it shows which rows a test has checked.
     project.rows("create or replace table silver.allowed using delta as select 'a' as shop")
     project.rows("insert into silver.allowed values ('b')")
     project.test(
@@ -85,7 +88,7 @@ def test_an_everyday_test_judges_the_touched_slices_and_a_whole_one_all(
 
 
 @scenario
-def test_a_parent_that_is_gone_is_found_from_rows_that_are_as_they_were(project: Scenario) -> Steps:
+def test_a_deleted_parent_is_found_from_rows_that_have_not_changed(project: Scenario) -> Steps:
     project.model("sales", SALES)
     project.model("shops", SHOPS)
     project.test(
@@ -108,8 +111,8 @@ def test_a_parent_that_is_gone_is_found_from_rows_that_are_as_they_were(project:
 
 
 @scenario
-def test_a_reference_between_new_tables_that_leads_nowhere_fails(project: Scenario) -> Steps:
-    """Whichever of both is made first: neither reads the other."""
+def test_a_reference_between_new_tables_to_a_missing_row_fails(project: Scenario) -> Steps:
+    """Whichever is built first, since neither reads the other."""
     project.model("sales", SALES)
     project.model("towns", SALES.replace("'b'", "'x'"))
     project.test(
@@ -134,7 +137,7 @@ def test_a_reference_between_new_tables_that_leads_nowhere_fails(project: Scenar
 
 @scenario
 def test_a_key_that_a_batch_repeats_fails_its_test(project: Scenario) -> Steps:
-    """Also where the rows are appended, which Delta does without a look at their keys."""
+    """Also where the rows are appended, so that Delta does not compare their keys."""
     project.model("sales", SALES)
     project.model(
         "places",
@@ -156,6 +159,7 @@ def test_a_key_that_a_batch_repeats_fails_its_test(project: Scenario) -> Steps:
     assert (yield ALL).outcomes["keyed"].startswith("fail")
 
 
+@pytest.mark.slow
 @scenario
 def test_what_a_hook_adds_to_a_seed_is_tested(project: Scenario) -> Steps:
     project.seed("towns", "shop,town\na,x\n")

@@ -29,17 +29,17 @@ cp -a "$FITNESS_LAKEHOUSE/." "$KEEP"
 def test_an_ingest_killed_at_any_moment_lands_each_line_once(
     warm_lake: Lake, tmp_path: Path
 ) -> None:
-    lake, chance, kills = Lake(tmp_path), Random(1), 0  # noqa: S311 - no secret
+    lake, random, kills = Lake(tmp_path), Random(1), 0  # noqa: S311 - no secret
     staged, landing = tmp_path / "staged", lake.settings.landing
     produce(World(users=20, days=3, seed=1, files=300, readings=60_000), staged)
     files = [file for file in staged.rglob("*") if file.is_file()]
     assert len(files) > 300
-    chance.shuffle(files)
+    random.shuffle(files)
     export(lake.settings)
     mode = {}
     while kills < 30 or files:
-        move_some(chance, files, landing, staged)
-        continuous = ["--continuous", "--interval", "1s"] if chance.random() < 0.5 else []
+        move_some(random, files, landing, staged)
+        continuous = ["--continuous", "--interval", "1s"] if random.random() < 0.5 else []
         process = subprocess.Popen(  # noqa: S603 - our own command line
             [*FITNESS, "ingest", *continuous], stdout=subprocess.DEVNULL, start_new_session=True
         )
@@ -51,8 +51,8 @@ def test_an_ingest_killed_at_any_moment_lands_each_line_once(
             if now != before:
                 break  # A batch begins.
             time.sleep(0.02)
-        time.sleep(chance.random() * 4)
-        move_some(chance, files, landing, staged)
+        time.sleep(random.random() * 4)
+        move_some(random, files, landing, staged)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             kills += 1
@@ -64,16 +64,16 @@ def test_an_ingest_killed_at_any_moment_lands_each_line_once(
 
 
 @pytest.mark.slow
-def test_a_full_disk_loses_and_doubles_nothing(warm_lake: Lake, tmp_path: Path) -> None:
-    """Needs the right to mount, as root or in a user namespace."""
+def test_a_full_disk_loses_and_duplicates_nothing(warm_lake: Lake, tmp_path: Path) -> None:
+    """Needs the permission to mount, as root or in a user namespace."""
     unshare = shutil.which("unshare")
     if unshare is None or subprocess.run([unshare, "-rm", "true"], check=False).returncode:  # noqa: S603
-        pytest.skip("no right to make a namespace with a mount of its own")
+        pytest.skip("no permission to mount in a namespace of its own")
     lake = Lake(tmp_path)
     produce(World(users=50, days=3, seed=1, files=20, readings=400_000), lake.settings.landing)
     lake.settings.lakehouse.mkdir()
     export(lake.settings)
-    keep = tmp_path / "kept"
+    keep = tmp_path / "copy"
     keep.mkdir()
     done = subprocess.run(  # noqa: S603 - our own command line
         [unshare, "-rm", "bash", "-c", ON_A_SMALL_DISK, "small-disk", *FITNESS, "ingest"],
@@ -90,7 +90,7 @@ def test_a_full_disk_loses_and_doubles_nothing(warm_lake: Lake, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_folders_have_the_rights_of_the_umask_and_what_may_not_be_read_is_skipped(
+def test_folders_follow_the_umask_and_a_file_without_read_permission_is_skipped(
     warm_lake: Lake, tmp_path: Path
 ) -> None:
     lake = Lake(tmp_path)
@@ -100,7 +100,7 @@ def test_folders_have_the_rights_of_the_umask_and_what_may_not_be_read_is_skippe
     secret.write_text("mac_address,gym,login,logout\naa,1,5,9\n")
     secret.chmod(0)
     export(lake.settings)
-    # The superuser may read everything, unless these rights are taken away.
+    # The superuser may read everything, unless these capabilities are removed.
     bounds = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
     done = subprocess.run(  # noqa: S603 - our own command line
         [*(bounds if os.geteuid() == 0 else []), *FITNESS, "ingest"],

@@ -136,8 +136,8 @@ def test_records_land_once_through_kills_and_an_outage_of_the_broker(
     time.sleep(1)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
-    told, _ = (again := start_ingest(lake, broker)).communicate()
-    assert again.returncode == 0, told
+    output, _ = (again := start_ingest(lake, broker)).communicate()
+    assert again.returncode == 0, output
     assert bronze(lake, "heart_rate_bz") == expected(20_000)
     rows = {str(row["_raw"]): row for row in lake.rows("bronze.workouts_bz")}
     assert len(rows) == 2
@@ -157,8 +157,8 @@ def test_records_land_once_through_kills_and_an_outage_of_the_broker(
     broker.send(BPM, readings(20_000, 1_000))
     wait_until(lambda: bronze(lake, "heart_rate_bz") == expected(21_000), "the rest landed", 300)
     os.kill(process.pid, signal.SIGTERM)
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, told
-    assert "kafka: its checkpoint is gone" in told
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert "kafka: its checkpoint is gone" in output
     assert bronze(lake, "heart_rate_bz") == expected(21_000)
     assert bronze(lake, "workouts_bz").total() == 2

@@ -1,23 +1,26 @@
-"""What a run keeps of its queries is right, and is gone when the run ends."""
+"""What a run caches is right, and is released when the run ends."""
 
 import re
 from typing import Any
+
+import pytest
 
 from tests.python.scenarios import ALL, Scenario, Steps, scenario
 from tests.python.small_project import SALES, SHOPS
 
 
+@pytest.mark.slow
 @scenario
-def test_what_is_kept_of_a_comparison_stays_when_its_table_is_written(project: Scenario) -> Steps:
-    """Spark plans and computes anew what it knows to read a table by the name that is written."""
+def test_a_cached_comparison_stays_when_its_table_is_written(project: Scenario) -> Steps:
+    """Spark would recompute a cached query that reads a table by the name that is written."""
     project.model("sales", SALES)
     project.model("shops", SHOPS)
     yield ALL
     project.rows("insert into silver.sales values (4, 'c', 5)")
     built = yield ALL
-    [kept] = [text for text in built.statements if "shops__compared" in text and "cache" in text]
-    [view] = re.findall(r"cache lazy table (\w+)", kept)
-    project.rows(kept)
+    [query] = [text for text in built.statements if "shops__compared" in text and "cache" in text]
+    [view] = re.findall(r"cache lazy table (\w+)", query)
+    project.rows(query)
     expected = project.rows(f"select * from {view}")
     project.rows("insert into silver.shops values ('d', 1, 'another')")
     spark = project.lake.spark
@@ -29,8 +32,8 @@ def test_what_is_kept_of_a_comparison_stays_when_its_table_is_written(project: S
 
 
 @scenario
-def test_a_table_that_is_kept_is_read_once_a_run_as_it_is_then(project: Scenario) -> Steps:
-    """Made before its readers, and not kept any longer: the next run sees what has come since."""
+def test_a_kept_table_is_cached_for_one_run_only(project: Scenario) -> Steps:
+    """The next run sees rows that were inserted since."""
     project.model("sales", SALES)
     project.model(
         "shops", SHOPS.replace("unique_key=['shop']", "unique_key=['shop'], meta={'kept': true}")
@@ -61,16 +64,17 @@ def test_a_table_that_is_kept_is_read_once_a_run_as_it_is_then(project: Scenario
     assert not [view for view in views if view.startswith(project.schema)]
     built = yield ALL
     assert not [text for text in built.statements if "cache" in text]
-    # What a run relies on: Spark takes what is kept of a Delta table wherever it is read.
+    # A run relies on this: Spark uses the cached rows of a Delta table wherever it is read.
     project.rows("cache lazy table silver.shops")
     [[plan]] = project.rows("explain select amount from silver.shops")
     project.rows("uncache table silver.shops")
     assert project.named("In-memory table silver.shops") in plan
 
 
+@pytest.mark.slow
 @scenario
-def test_queries_that_are_kept_do_not_mix_what_they_call_by_one_name(project: Scenario) -> Steps:
-    """Spark numbers the common table expressions of each kept query from 0."""
+def test_cached_queries_do_not_mix_up_ctes_of_the_same_name(project: Scenario) -> Steps:
+    """Spark numbers the common table expressions of each cached query from 0."""
     project.model("sales", SALES)
     project.model(
         "shops",

@@ -1,4 +1,4 @@
-"""Maintenance: few files, none that somebody needs removed, and no harm to what builds follow."""
+"""Maintenance compacts tables, removes no file that is needed, and leaves builds no work."""
 
 import os
 import time
@@ -40,12 +40,12 @@ def test_maintenance_leaves_few_files_and_nothing_to_do_for_builds(shops: SmallP
     shops.build("--select", "shops")
     sales = lake.settings.lakehouse / "silver" / "sales"
     for name, days in (("old", 8), ("young", 6)):
-        given_up = sales / f"{name}.parquet"
-        given_up.write_bytes(b"")
+        unreferenced = sales / f"{name}.parquet"
+        unreferenced.write_bytes(b"")
         at = time.time() - days * DAY
-        os.utime(given_up, (at, at))
-    for half_made in ("silver/half", "dev_anna_ops/watermarks"):
-        (lake.settings.lakehouse / half_made / "_delta_log").mkdir(parents=True)
+        os.utime(unreferenced, (at, at))
+    for incomplete in ("silver/incomplete", "dev_anna_ops/watermarks"):
+        (lake.settings.lakehouse / incomplete / "_delta_log").mkdir(parents=True)
     assert files(lake, "silver.sales") > 1
     done = maintain(lake.spark, lake.settings)
     assert done == ["ops.watermarks", "silver.sales", "silver.shops"]
@@ -53,12 +53,12 @@ def test_maintenance_leaves_few_files_and_nothing_to_do_for_builds(shops: SmallP
     assert not (sales / "old.parquet").exists()
     assert (sales / "young.parquet").exists()
     assert shops.build("--select", "shops")["shops"] == "success: nothing changed"
-    assert shops.said == []
+    assert shops.messages == []
     assert shops.rows("select shop, amount from silver.shops order by shop") == SUMS
 
 
 def test_files_are_kept_until_their_changes_have_been_read(shops: SmallProject) -> None:
-    """A build that comes late reads them, not the whole table."""
+    """A build that runs late reads the changes, not the whole table."""
     lake = shops.lake
     assert retention("silver.sales", unread_since(lake.spark, lake.settings)) == LEAST_KEPT
     for days, expected in ((10, timedelta(days=10) + MARGIN), (100, LONGEST_UNREAD)):
@@ -79,7 +79,7 @@ def test_files_are_kept_until_their_changes_have_been_read(shops: SmallProject) 
 
 
 def test_a_log_is_cut_at_an_old_checkpoint_and_followed_from_there(shops: SmallProject) -> None:
-    """As a continuous run does it: each look at a log lists all of it."""
+    """A continuous run does so, because each read of a log lists all of it."""
     lake = shops.lake
     shops.rows("alter table silver.sales set tblproperties ('delta.checkpointInterval' = '2')")
     for number in range(5):
@@ -101,12 +101,12 @@ def test_a_log_is_cut_at_an_old_checkpoint_and_followed_from_there(shops: SmallP
     assert shops.rows("select * from silver.sales order by id") == rows
     shops.rows("insert into silver.sales values (200, 'b', 1)")
     shops.build("--select", "shops")
-    assert shops.said == []
+    assert shops.messages == []
     assert shops.rows("select amount from silver.shops where shop = 'b'") == [(41,)]
 
 
 @pytest.mark.parametrize("work", ["ingest", "build"])
-def test_what_writes_a_table_waits_while_it_is_maintained(lake: Lake, work: str) -> None:
+def test_an_ingest_or_a_build_waits_while_maintenance_runs(lake: Lake, work: str) -> None:
     land(lake, 1)
     lake.ingest()
     runs = {"ingest": lake.ingest, "build": partial(lake.build, "--select", "date_lookup")}
@@ -121,14 +121,15 @@ def test_what_writes_a_table_waits_while_it_is_maintained(lake: Lake, work: str)
         waiting.result()
 
 
+@pytest.mark.slow
 def test_bronze_is_left_to_an_ingest_that_is_running(lake: Lake) -> None:
     for seed in (1, 2):
         land(lake, seed)
         lake.ingest()
-    said: list[str] = []
+    messages: list[str] = []
     with only_one(lake.settings.lakehouse, "ingest"):
-        assert maintain(lake.spark, lake.settings, on_table=said.append) == []
-    assert f"{READINGS}: skipped, since an ingest is running." in said
+        assert maintain(lake.spark, lake.settings, on_table=messages.append) == []
+    assert f"{READINGS}: skipped, since an ingest is running." in messages
     assert files(lake, READINGS) > 1
     assert READINGS in maintain(lake.spark, lake.settings)
     assert files(lake, READINGS) == 1

@@ -1,23 +1,23 @@
-"""Processes that go on hold no more after many builds and batches than after a few.
+"""Long-running processes hold no more memory after many builds and batches than after a few.
 
-Counted are the live objects of the JVM that keep query plans, and through them all else: sessions,
-snapshots of Delta tables, temporary views. And the entries of folders that were listed.
+The tests count live objects of the JVM: sessions, snapshots of Delta tables and temporary views,
+which refer to query plans and so to all else that may leak, and the entries of listed folders.
 """
 
 import gc
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from threading import Event
 from typing import Any, cast
 
 from pyspark.sql import SparkSession
 
-from fitness.build import build
 from fitness.landing import RepeatedIngest
 from tests.python.java_heap import live_objects
-from tests.python.lake import MODELS_ONLY, Lake, land
+from tests.python.lake import Lake, land
 from tests.python.server import Server
-from tests.python.small_project import SALES, SHOPS, SmallProject
+from tests.python.small_project import SmallProject, write_shops
 
 SESSION = "org.apache.spark.sql.classic.SparkSession"
 SNAPSHOT_OF_DELTA = "org.apache.spark.sql.delta.Snapshot"
@@ -39,9 +39,9 @@ snapshots:
 
 
 def counted(pid: int) -> dict[str, int]:
-    """Count what a JVM holds of each counted class, with Python's own garbage collected before.
+    """Count the live objects of each class in a JVM, after a garbage collection in Python.
 
-    What has a finalizer goes with a later collection only, hence the least of three counts.
+    Objects with finalizers need a later collection, hence the minimum of three counts.
     """
     gc.collect()
     found = [live_objects(pid) for _ in range(3)]
@@ -67,44 +67,40 @@ def assert_flat(
     assert all(counts[MANY][name] <= counts[FEW][name] + in_use[name] for name in in_use), counts
 
 
-def test_builds_with_news_hold_nothing(project: SmallProject) -> None:
-    project.model("sales", SALES)
-    project.model("shops", SHOPS)
+def build_change(project: SmallProject, number: int, *arguments: str) -> None:
+    """Append a sale, and build the models."""
+    sales = project.lake.settings.lakehouse / "silver" / "sales"
+    project.rows(f"insert into delta.`{sales}` values ({100 + number}, 'a', {number})")
+    assert "nothing changed" not in project.build("--exclude", "sales", *arguments)["shops"]
+
+
+def test_builds_with_changes_do_not_leak_memory(project: SmallProject) -> None:
+    write_shops(project)
     project.snapshot("shops", SNAPSHOT)
     project.build()
-
-    def build_news(number: int) -> None:
-        project.rows(f"insert into silver.sales values ({100 + number}, 'a', {number})")
-        assert "nothing changed" not in project.build("--exclude", "sales")["shops"]
-
-    assert_flat(build_news, partial(counted, jvm_of(project.lake.spark)))
+    count = partial(counted, jvm_of(project.lake.spark))
+    assert_flat(partial(build_change, project), count)
 
 
-def test_ingests_hold_nothing(lake: Lake) -> None:
+def test_ingests_do_not_leak_memory(lake: Lake) -> None:
     land_new = RepeatedIngest(lake.spark, lake.settings, lambda _: None)
 
-    def land_news(number: int) -> None:
+    def land_more(number: int) -> None:
         land(lake, number)
         assert land_new(Event())
 
-    assert_flat(land_news, partial(counted, jvm_of(lake.spark)))
+    assert_flat(land_more, partial(counted, jvm_of(lake.spark)))
 
 
-def test_a_server_holds_nothing_of_the_builds_that_went_through_it(
-    server: Server,
+def test_builds_through_a_server_do_not_leak_its_memory(
+    server: Server, project_folder: Path
 ) -> None:
-    lake = server.lake
-    land(lake, 0)
-    lake.ingest()
-
-    def build_news(number: int) -> None:
-        append_again(lake, "bronze.registered_users_bz")
-        build(lake.settings, [*MODELS_ONLY, "--select", "users", "--target", "server"])
-
-    assert_flat(build_news, partial(counted, server.process.pid), IN_USE_BY_SERVER)
-
-
-def append_again(lake: Lake, table: str) -> None:
-    """Append to `layer.table` the rows that it has."""
-    path = str(lake.settings.lakehouse.joinpath(*table.split(".")))
-    lake.spark.read.format("delta").load(path).write.format("delta").mode("append").save(path)
+    project = SmallProject(server.lake, project_folder)
+    write_shops(project)
+    server_target = ("--target", "server")
+    project.build(*server_target)
+    assert_flat(
+        lambda number: build_change(project, number, *server_target),
+        partial(counted, server.process.pid),
+        IN_USE_BY_SERVER,
+    )

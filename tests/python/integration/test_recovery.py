@@ -24,7 +24,7 @@ from python_ingest.errors import BusyError, IngestError
 from python_ingest.file_source_log import listed_files, path_of
 from python_ingest.stream import Stream
 from python_ingest.tables import append
-from tests.python.lake import Lake, bronze_lines, land, landed_lines, once_read
+from tests.python.lake import Lake, after_read, bronze_lines, land, landed_lines
 
 HEART = "heart_rate_bz"
 
@@ -47,7 +47,7 @@ def restore_old_checkpoint(lake: Lake) -> None:
     shutil.copytree(lake.settings.lakehouse / "copy", lake.settings.checkpoints)
 
 
-def tear_checkpoint(lake: Lake) -> None:
+def truncate_checkpoint(lake: Lake) -> None:
     for offsets in lake.settings.checkpoints.glob("*/offsets"):
         newest = max(int(f.name) for f in offsets.iterdir() if f.name.isdigit())
         (offsets / str(newest)).write_bytes(b"")
@@ -69,13 +69,13 @@ def lose_table(lake: Lake) -> None:
                 lose_checkpoint,
                 lose_positions,
                 lose_both,
-                tear_checkpoint,
+                truncate_checkpoint,
                 lose_table,
             )
         ],
     ],
 )
-def test_after_an_accident_nothing_is_lost_or_doubled_and_it_is_said(
+def test_after_an_accident_nothing_is_lost_or_duplicated_and_the_reset_is_logged(
     lake: Lake, caplog: pytest.LogCaptureFixture, accident: Callable[[Lake], None]
 ) -> None:
     land(lake, 1)
@@ -111,14 +111,14 @@ def test_a_lost_table_is_not_forgotten_if_the_ingest_fails_before_it_reads(
     assert bronze_lines(lake) == landed_lines(lake.settings.landing)
 
 
-def test_a_landing_folder_that_is_away_is_no_empty_one(lake: Lake) -> None:
+def test_a_missing_landing_folder_is_an_error(lake: Lake) -> None:
     land(lake, 1)
     lake.ingest()
     feed = lake.settings.landing / "kafka_multiplex_bz"
-    feed.rename(lake.settings.landing / "away")
+    feed.rename(lake.settings.landing / "moved")
     with pytest.raises(IngestError, match="is gone: mount it or make it again"):
         lake.ingest()
-    (lake.settings.landing / "away").rename(feed)
+    (lake.settings.landing / "moved").rename(feed)
     assert lake.ingest() == {}
 
 
@@ -126,7 +126,7 @@ def test_a_landing_folder_that_is_away_is_no_empty_one(lake: Lake) -> None:
 def test_a_recovery_that_was_cut_short_is_continued(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first batch of the recovery lands one file; the next process must not double the rest."""
+    """Its first batch lands one file; the next ingest must not duplicate lines of the others."""
     monkeypatch.setitem(file_stream.OPEN_SOURCE_OPTIONS, "maxBytesPerTrigger", "1")
     land(lake, 1)
     lake.ingest()
@@ -141,7 +141,7 @@ def test_a_recovery_that_was_cut_short_is_continued(
 def test_a_batch_that_was_cut_short_is_repeated_without_what_has_landed(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also if its position is an old copy, which does not know of it."""
+    """Also if its position is an old copy, without that batch."""
     land(lake, 1)
     lake.ingest()
     shutil.copytree(lake.settings.positions, lake.settings.lakehouse / "copy")
@@ -181,7 +181,7 @@ def disk_full_after(most: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 def test_a_file_skipped_by_a_batch_that_was_cut_short_lands_once(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It lands on its own before the batch is repeated, which must not land it once more."""
+    """It lands on its own before the batch is repeated, which must not land it again."""
     land_two_files_of_which_one_grows(lake, monkeypatch)
     with disk_full_after(1, monkeypatch), pytest.raises(IngestError, match="No space left"):
         lake.ingest()
@@ -209,13 +209,11 @@ def land_two_files_of_which_one_grows(lake: Lake, monkeypatch: pytest.MonkeyPatc
     (feed / "grows.json").write_text(lines)
     (feed / "stays.json").write_text(lines)
     longer = lines + '{"topic":"bpm","new":1,"value":{}}\n'
-    once_read(monkeypatch, lambda: (feed / "grows.json").write_text(longer))
+    after_read(monkeypatch, lambda: (feed / "grows.json").write_text(longer))
 
 
-def test_auto_loaders_options_and_the_same_writer_land_the_same_lines(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All of Auto Loader's way but its format, which is only on Databricks."""
+def test_files_land_with_auto_loaders_options(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them except its format, which exists only on Databricks."""
     options = file_stream.auto_loader_options(lake.settings, lake.settings.checkpoints)
     monkeypatch.setattr(file_stream, "OPEN_SOURCE_OPTIONS", options)
     for seed in (1, 2):
@@ -224,6 +222,7 @@ def test_auto_loaders_options_and_the_same_writer_land_the_same_lines(
     assert bronze_lines(lake) == landed_lines(lake.settings.landing)
 
 
+@pytest.mark.slow
 def test_many_small_batches_leave_few_files_and_a_list_that_can_be_read(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,15 +251,17 @@ def test_many_small_batches_leave_few_files_and_a_list_that_can_be_read(
     assert all(file.is_landed for file in files.values())
 
 
-def test_no_stream_is_started_without_news(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_stream_is_started_without_new_files(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started = []
     start = Stream.start
 
-    def noted(stream: Stream) -> StreamingQuery:
+    def counted_start(stream: Stream) -> StreamingQuery:
         started.append(stream.name)
         return start(stream)
 
-    monkeypatch.setattr(Stream, "start", noted)
+    monkeypatch.setattr(Stream, "start", counted_start)
     feed = lake.settings.landing / "kafka_multiplex_bz"
     (feed / "sub folder").mkdir(parents=True)
     (feed / "a%20 b.json").write_text('{"topic":"bpm","value":{}}\n')
@@ -273,8 +274,9 @@ def test_no_stream_is_started_without_news(lake: Lake, monkeypatch: pytest.Monke
     assert started == [feed.name] * 2
 
 
+@pytest.mark.slow
 def test_old_files_land_too(lake: Lake) -> None:
-    """Spark's file stream passes over files that are a week older than the newest one."""
+    """By default Spark's file stream ignores files that are a week older than the newest one."""
     land(lake, 1)
     lake.ingest()
     land(lake, 2)
@@ -289,7 +291,7 @@ def test_a_second_ingest_is_refused(lake: Lake) -> None:
         lake.ingest()
 
 
-@pytest.mark.parametrize("work", ["ingest", "build"])
+@pytest.mark.parametrize("work", ["ingest", pytest.param("build", marks=pytest.mark.slow)])
 def test_work_waits_for_a_jvm_that_outlives_its_killed_process(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, work: str
 ) -> None:
@@ -299,7 +301,7 @@ def test_work_waits_for_a_jvm_that_outlives_its_killed_process(
     runs: dict[str, Callable[[], object]] = {"ingest": lake.ingest, "build": build}
     run = runs[work]
     monkeypatch.setattr("fitness.lock.SECONDS_TO_DIE", 0.3)
-    # Java's locks are those of lockf. Another process, for they are not held against their own.
+    # Java's file locks are those of lockf(), which a process does not hold against itself.
     hold = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, 2); print(); input()"
     command = [sys.executable, "-c", hold, str(lake.settings.lakehouse / f".{work}.jvm.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as jvm:  # noqa: S603
@@ -313,7 +315,8 @@ def test_work_waits_for_a_jvm_that_outlives_its_killed_process(
         assert jvm.poll() is not None
 
 
-@pytest.mark.parametrize("keep", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("keep", [True, False])
 def test_landed_files_are_archived_or_removed_after_a_set_time(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: bool
 ) -> None:
@@ -342,6 +345,7 @@ def landed_files(lake: Lake) -> list[Path]:
     return [file for file in lake.settings.landing.rglob("*") if file.is_file()]
 
 
+@pytest.mark.slow
 def test_a_stream_whose_list_has_many_files_that_are_gone_is_reset(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,8 +1,6 @@
 """Each line that a contract refuses is in quarantine once, with the first reason that applies."""
 
 import json
-from collections.abc import Iterable
-from pathlib import Path
 
 from tests.python.lake import Lake
 
@@ -95,20 +93,14 @@ JSON_LINES: dict[str, str | None] = {
 }
 
 
-def write(lake: Lake, path: str, lines: Iterable[str]) -> None:
-    file: Path = lake.settings.landing / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(f"{line}\n" for line in lines))
-
-
 def test_a_refused_line_has_the_first_reason_that_applies(lake: Lake) -> None:
     for folder, lines in CSV_LINES.items():
-        write(lake, f"{folder}/one.csv", [HEADERS[folder], *lines])
-    write(lake, f"{MULTIPLEX}/one.json", JSON_LINES)
+        lake.write_lines(f"{folder}/one.csv", HEADERS[folder], *lines)
+    lake.write_lines(f"{MULTIPLEX}/one.json", *JSON_LINES)
     # The same text under another header has other fields, and is another line.
     swapped = "device_id,user_id,mac_address,registration_timestamp"
-    write(lake, f"{REGISTRATIONS}/swapped.csv", [swapped, "-1,11,aa,0", "-1,11,aa,0"])
-    write(lake, f"{REGISTRATIONS}/again.csv", [HEADERS[REGISTRATIONS], "-1,11,aa,0"])
+    lake.write_lines(f"{REGISTRATIONS}/swapped.csv", swapped, "-1,11,aa,0", "-1,11,aa,0")
+    lake.write_lines(f"{REGISTRATIONS}/again.csv", HEADERS[REGISTRATIONS], "-1,11,aa,0")
     lake.ingest()
     lake.build("--select", "+quarantine", "workouts", "heart_rate", "gym_logs")
     every_line = JSON_LINES | CSV_LINES[REGISTRATIONS] | CSV_LINES[LOGINS]
@@ -118,7 +110,7 @@ def test_a_refused_line_has_the_first_reason_that_applies(lake: Lake) -> None:
     assert found == sorted([*refused, ("-1,11,aa,0", "bad_value")])
     waiting = {row["reason"]: row["_waits_for"] for row in rows if row["_waits_for"]}
     assert waiting == {"unknown_mac": "zz", "unknown_user": "9", "unknown_device": "99"}
-    # Of the same line in two files, the first by name.
+    # If two files have the same line, the first by name is the source.
     sources = {
         str(row["_source_file"]).rsplit("/", 1)[1] for row in rows if row["raw"] == "-1,11,aa,0"
     }
@@ -129,8 +121,8 @@ def test_a_refused_line_has_the_first_reason_that_applies(lake: Lake) -> None:
     assert [row["action"] for row in lake.rows("silver.workouts")] == ["start"]
     assert [row["gym"] for row in lake.rows("silver.gym_logs")] == [1]
 
-    # Sent once more, a line is seen first when it came first.
-    write(lake, f"{REGISTRATIONS}/a.csv", [HEADERS[REGISTRATIONS], "-1,11,aa,0"])
+    # If a line is sent again, its first file and time stay.
+    lake.write_lines(f"{REGISTRATIONS}/a.csv", HEADERS[REGISTRATIONS], "-1,11,aa,0")
     lake.ingest()
     lake.build("--select", "+quarantine")
     assert sorted(map(str, lake.rows("silver.quarantine"))) == sorted(map(str, rows))

@@ -35,7 +35,7 @@ def commits(lake: Lake) -> int:
 
 
 def kill_after(process: "subprocess.Popen[str]", lake: Lake, more: int, seconds: float) -> bool:
-    """Kill a process and its JVM some time after so many more commits; false if it ended before."""
+    """Kill a process and its JVM a while after some more commits; return False if it had ended."""
     enough = commits(lake) + more
     while process.poll() is None and commits(lake) < enough:
         time.sleep(0.02)
@@ -52,27 +52,28 @@ def test_a_build_killed_at_any_moment_and_run_again_ends_in_the_same_tables(
     warm_lake: Lake, tmp_path: Path
 ) -> None:
     """The builds are processes of their own; this one's Spark only reads their tables."""
-    lake, chance, kills = Lake(tmp_path), Random(1), 0  # noqa: S311 - no secret
+    lake, random, kills = Lake(tmp_path), Random(1), 0  # noqa: S311 - no secret
     world = world_from_seed(5)
     for batches in ((0, 1), (2, 3)):
         for batch in batches:
             world.write(batch, lake.settings.landing)
         ingest = start(lake, "ingest")
-        kills += kill_after(ingest, lake, chance.randint(0, 4), chance.random())
-        told, _ = (ingest := start(lake, "ingest")).communicate()
-        assert ingest.returncode == 0, told
+        kills += kill_after(ingest, lake, random.randint(0, 4), random.random())
+        output, _ = (ingest := start(lake, "ingest")).communicate()
+        assert ingest.returncode == 0, output
         # Few commits each, so that the last of them still has something to do.
         for _ in range(KILLS_OF_BUILDS):
             process = start(lake, "build", *MODELS_ONLY)
-            kills += kill_after(process, lake, chance.randint(0, 2), 2 * chance.random())
-        told, _ = (process := start(lake, "build", *MODELS_ONLY)).communicate()
-        assert process.returncode == 0, told
+            kills += kill_after(process, lake, random.randint(0, 2), 2 * random.random())
+        output, _ = (process := start(lake, "build", *MODELS_ONLY)).communicate()
+        assert process.returncode == 0, output
         found = lake.differences()
         assert not found, "\n".join([f"after batches {batches}", *found[:20], world.describe()])
     assert kills >= 20
 
 
-def test_what_killed_creations_of_tables_left_behind_is_in_nobodys_way(lake: Lake) -> None:
+@pytest.mark.slow
+def test_files_left_by_interrupted_creations_of_tables_do_no_harm(lake: Lake) -> None:
     world = world_from_seed(2)
     world.write(0, lake.settings.landing)
     for table in ("bronze/heart_rate_bz", "ops/watermarks", "silver/users", "gold/gyms"):
@@ -86,7 +87,7 @@ def test_what_killed_creations_of_tables_left_behind_is_in_nobodys_way(lake: Lak
 
 
 @pytest.mark.slow
-def test_a_failed_model_and_a_failed_test_are_made_good_by_the_next_build(lake: Lake) -> None:
+def test_the_next_build_repairs_a_failed_model_and_a_failed_test(lake: Lake) -> None:
     world = world_from_seed(2)
     for batch in range(len(world.batches)):
         world.write(batch, lake.settings.landing)
@@ -107,6 +108,6 @@ def test_a_failed_model_and_a_failed_test_are_made_good_by_the_next_build(lake: 
 def test_a_second_build_is_refused_and_says_who_is_at_work(lake: Lake) -> None:
     with only_one(lake.settings.lakehouse, "build"):
         process = start(lake, "build")
-        told, _ = process.communicate()
+        output, _ = process.communicate()
     assert process.returncode == 1
-    assert f"Another build (process {os.getpid()}) is at work" in told
+    assert f"Another build (process {os.getpid()}) is at work" in output

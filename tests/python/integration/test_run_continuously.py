@@ -1,4 +1,4 @@
-"""Ingest and builds side by side: what lands is built, whatever a build comes to."""
+"""Ingest and builds side by side: what lands is built, even after a failed build."""
 
 import os
 import signal
@@ -26,9 +26,9 @@ from python_ingest.settings import Settings
 from tests.python.lake import (
     Lake,
     all_landed,
-    ends_with_right_tables,
+    assert_run_lands_and_builds,
+    assert_stops_with_right_tables,
     land,
-    lands_and_builds_until_stopped,
     move_some,
     start_run,
     wait_until,
@@ -38,7 +38,10 @@ SMALL_HEAP = "560m"
 OFTEN = Rhythm(timedelta(seconds=1), timedelta(seconds=1), timedelta(hours=1))
 
 
-@pytest.mark.parametrize("error", [BuildError("It failed."), OSError("It failed.")])
+@pytest.mark.parametrize(
+    "error",
+    [BuildError("It failed."), pytest.param(OSError("It failed."), marks=pytest.mark.slow)],
+)
 def test_a_build_that_fails_is_tried_again_while_the_ingest_goes_on(
     error: Exception,
     lake: Lake,
@@ -115,53 +118,55 @@ def test_whole_tests_are_due_a_day_after_the_last_and_sooner_if_one_failed(
 def test_what_lands_reaches_gold_until_a_signal_stops_it(warm_lake: Lake, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     export(lake.settings)
-    lands_and_builds_until_stopped(lake, tmp_path / "said.txt")
+    assert_run_lands_and_builds(lake, tmp_path / "run.log")
 
 
-def part_of(process: "subprocess.Popen[bytes]", kind: str) -> int:
-    """Return the id of a process's part, 0 if it is not there: Spark, a worker of it, or itself."""
+def process_of(run: "subprocess.Popen[bytes]", kind: str) -> int:
+    """Return the id of a run's process: itself, its JVM or a Python worker; 0 if it has none."""
     if kind == "itself":
-        return process.pid
+        return run.pid
     with suppress(OSError):
-        for child in children(process.pid):
+        for child in children(run.pid):
             if Path(f"/proc/{child}/comm").read_text().strip() == "java":
                 return child if kind == "spark" else next(iter(children(child)), 0)
     return 0
 
 
 @pytest.mark.slow
-def test_parts_killed_again_and_again_leave_right_tables(warm_lake: Lake, tmp_path: Path) -> None:
-    """A service's manager starts what has ended again; this test is one."""
-    lake, chance = Lake(tmp_path), Random(1)  # noqa: S311 - no secret
-    staged, landing, log = tmp_path / "staged", lake.settings.landing, tmp_path / "said.txt"
+def test_processes_killed_again_and_again_leave_right_tables(
+    warm_lake: Lake, tmp_path: Path
+) -> None:
+    """The test starts a run again when it has ended, as a service manager does."""
+    lake, random = Lake(tmp_path), Random(1)  # noqa: S311 - no secret
+    staged, landing, log = tmp_path / "staged", lake.settings.landing, tmp_path / "run.log"
     produce(World(users=20, days=3, seed=1, files=600, readings=60_000), staged)
     files = [file for file in staged.rglob("*") if file.is_file()]
-    chance.shuffle(files)
+    random.shuffle(files)
     export(lake.settings)
     process = start_run(log)
     try:
         for kill in range(15):
             kind = ("itself", "spark", "worker")[kill % 3]
-            until = time.monotonic() + 10 + 20 * chance.random()
-            while time.monotonic() < until or not (part := part_of(process, kind)):
+            until = time.monotonic() + 10 + 20 * random.random()
+            while time.monotonic() < until or not (target := process_of(process, kind)):
                 assert time.monotonic() < until + 120, f"no {kind} to kill: {log.read_text()}"
                 if process.poll() is not None:
                     process = start_run(log)
                 # A worker is there once something has landed.
-                if chance.random() < 0.1 or time.monotonic() > until:
-                    move_some(chance, files, landing, staged)
+                if random.random() < 0.1 or time.monotonic() > until:
+                    move_some(random, files, landing, staged)
                 time.sleep(0.5)
-            os.kill(part, signal.SIGKILL)
+            os.kill(target, signal.SIGKILL)
             if kind == "itself":
                 process.wait()
-        assert files, "there was something to land all the time"
+        assert files, "there were files to land until the last kill"
         while files:
-            move_some(chance, files, landing, staged)
+            move_some(random, files, landing, staged)
         if process.poll() is not None:
             process = start_run(log)
         wait_until(lambda: all_landed(lake), "all has landed", 300)
         wait_until(lambda: not read_status(lake.settings).gold.count, "all is built", 300)
-        ends_with_right_tables(process, log, lake)
+        assert_stops_with_right_tables(process, log, lake)
     finally:
         process.kill()
 
@@ -170,9 +175,9 @@ def test_parts_killed_again_and_again_leave_right_tables(warm_lake: Lake, tmp_pa
 def test_a_heap_that_is_too_small_is_replaced_and_the_run_goes_on(
     warm_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Enough for small news, but not for a file of 80 MiB in which no line ends."""
+    """The heap is large enough for small files, but not for one of 80 MiB without a line end."""
     monkeypatch.setenv("FITNESS_DRIVER_MEMORY", SMALL_HEAP)
-    lake, log = Lake(tmp_path), tmp_path / "said.txt"
+    lake, log = Lake(tmp_path), tmp_path / "run.log"
     export(lake.settings)
     land(lake, 1)
     process = start_run(log)
@@ -189,6 +194,6 @@ def test_a_heap_that_is_too_small_is_replaced_and_the_run_goes_on(
         found = read_status(lake.settings)
         assert found.restart
         assert "heap was full" in found.restart.reason
-        ends_with_right_tables(process, log, lake)
+        assert_stops_with_right_tables(process, log, lake)
     finally:
         process.kill()

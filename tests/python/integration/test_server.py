@@ -15,9 +15,9 @@ from fitness.server import LOOPBACK
 from tests.python.lake import (
     FITNESS,
     Lake,
+    assert_run_lands_and_builds,
     free_port,
     land,
-    lands_and_builds_until_stopped,
 )
 from tests.python.server import Server
 
@@ -35,7 +35,7 @@ def port() -> int:
 
 
 def query(sql: str) -> list[Any]:
-    """Ask the server, by a client that is not dbt."""
+    """Query the server with a client other than dbt."""
     with hive.connect(LOOPBACK, port(), username="analyst") as connection:
         cursor = connection.cursor()
         cursor.execute(sql)
@@ -56,7 +56,7 @@ def test_builds_an_ingest_and_other_clients_go_on_side_by_side(served: Lake) -> 
     served.ingest()
     build()
     before = query(SUMMARIES)[0][0]
-    # More slices than a statement names: their view is of one session only.
+    # Too many slices to name in a statement: they are in a view, which only its session sees.
     world = World(users=1100, days=1, seed=2, files=2, readings=5000)
     produce(world, served.settings.landing)
     served.ingest()
@@ -100,7 +100,7 @@ def test_a_continuous_run_builds_through_it(
     served: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FITNESS_TARGET", "server")
-    lands_and_builds_until_stopped(served, tmp_path / "said.txt")
+    assert_run_lands_and_builds(served, tmp_path / "run.log")
     assert query(SUMMARIES)[0][0]
 
 

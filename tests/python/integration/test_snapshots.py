@@ -1,5 +1,7 @@
 """Snapshots follow the changes of their table."""
 
+import pytest
+
 from tests.python.scenarios import ALL, Scenario, Steps, scenario
 from tests.python.small_project import SALES, SHOPS
 
@@ -16,7 +18,7 @@ CLOSED = "select id, amount from silver.sales_snapshot where dbt_valid_to is not
 
 
 @scenario
-def test_rows_that_came_changed_and_went_are_recorded(project: Scenario) -> Steps:
+def test_inserted_changed_and_deleted_rows_are_recorded(project: Scenario) -> Steps:
     project.model("sales", SALES)
     project.snapshot("sales", SNAPSHOT)
     yield ALL
@@ -33,8 +35,8 @@ def test_rows_that_came_changed_and_went_are_recorded(project: Scenario) -> Step
 
 
 @scenario
-def test_rows_whose_keys_have_not_changed_are_not_looked_at(project: Scenario) -> Steps:
-    """Told from a row that is not as it was recorded: whoever compared it would see it."""
+def test_rows_whose_keys_have_not_changed_are_not_compared(project: Scenario) -> Steps:
+    """A row of the snapshot is altered: a comparison of that row would find the difference."""
     project.model("sales", SALES)
     project.snapshot("sales", SNAPSHOT)
     yield ALL
@@ -44,11 +46,13 @@ def test_rows_whose_keys_have_not_changed_are_not_looked_at(project: Scenario) -
     assert project.rows(OPEN) == [(1, "a", 10), (2, "a", 20), (3, "b", 99), (4, "b", 40)]
 
 
+@pytest.mark.slow
 @scenario
 def test_a_snapshot_of_an_ephemeral_model_compares_all_rows(project: Scenario) -> Steps:
     yield from compares_all_rows(project, "ref('large')", "invalidate")
 
 
+@pytest.mark.slow
 @scenario
 def test_a_snapshot_that_records_deletes_as_rows_compares_all_rows(project: Scenario) -> Steps:
     yield from compares_all_rows(project, "ref('sales')", "new_record")
@@ -70,6 +74,7 @@ def compares_all_rows(project: Scenario, relation: str, hard_deletes: str) -> St
     assert project.rows(there) == [(3,)]
 
 
+@pytest.mark.slow
 @scenario
 def test_a_model_follows_a_snapshot_that_is_made_in_the_same_build(project: Scenario) -> Steps:
     yield from follows(project, "sales_snapshot")
@@ -81,7 +86,7 @@ def test_a_model_follows_a_table_that_is_made_in_the_same_build(project: Scenari
 
 
 def follows(project: Scenario, source: str) -> Steps:
-    """Build twice; the logs of all tables have been looked at before its input is written."""
+    """Build twice; the logs of all tables are read before the model's input is written."""
     project.model("sales", SALES)
     feed = "tblproperties: {delta.enableChangeDataFeed: 'true'}, unique_key"
     project.snapshot("sales", SNAPSHOT.replace("unique_key", feed))

@@ -1,14 +1,14 @@
-"""A build makes the touched slices of a derived table anew, and nothing else."""
+"""A build recomputes the touched slices of a derived table, and nothing else."""
 
 import pytest
 
 from tests.python.scenarios import ALL, NodeError, Scenario, Steps, scenario
-from tests.python.small_project import GONE, SALES, SHOPS, SmallProject, machine_in
+from tests.python.small_project import CHANGE_LOG, SALES, SHOPS, SmallProject, local_time_zone
 
 
 @scenario
-def test_only_touched_slices_are_made_again(project: Scenario) -> Steps:
-    """Also where one query reads a table and its changes, which Spark is apt to mix up."""
+def test_only_touched_slices_are_recomputed(project: Scenario) -> Steps:
+    """Also where one query reads a table and its changes, which Spark may confuse."""
     project.model("sales", SALES)
     project.model("shops", SHOPS)
     yield ALL
@@ -26,7 +26,7 @@ def test_only_touched_slices_are_made_again(project: Scenario) -> Steps:
 
 @scenario
 def test_a_file_in_which_no_row_differs_stays_as_it_is(project: Scenario) -> Steps:
-    """Also where a slice of its own is made again and comes out the same."""
+    """Also where a slice in it is recomputed with the same result."""
     project.model("sales", SALES)
     project.model("shops", SHOPS.replace(", '{{ invocation_id }}' as built_by", ""))
     yield ALL
@@ -60,8 +60,8 @@ PAID = """
 
 
 @scenario
-def test_a_model_without_touched_slices_asks_its_table_nothing(project: Scenario) -> Steps:
-    """Unless it takes rows of its own table beside them."""
+def test_a_model_without_touched_slices_does_not_read_its_table(project: Scenario) -> Steps:
+    """Unless it also reads rows of its own table."""
     project.model("sales", SALES)
     project.model("paid", PAID)
     yield ALL
@@ -78,23 +78,24 @@ def test_a_model_without_touched_slices_asks_its_table_nothing(project: Scenario
 
 
 @scenario
-def test_work_for_deletes_is_left_out_where_there_are_none(project: Scenario) -> Steps:
+def test_sql_for_deletes_is_left_out_if_there_are_none(project: Scenario) -> Steps:
     project.model("sales", SALES)
-    project.model("log", GONE)
+    project.model("log", CHANGE_LOG)
     yield ALL
     project.rows("insert into silver.sales values (4, 'b', 40)")
     built = yield "log"
-    assert "'went'" not in " ".join(built.statements)
+    assert "'deleted'" not in " ".join(built.statements)
     project.rows("insert into silver.sales values (5, 'b', 40)")
     project.rows("delete from silver.sales where id = 2")
     yield "log"
-    expected = [(-2, "went"), (1, "came"), (2, "came"), (3, "came"), (4, "came"), (5, "came")]
+    expected = [(-2, "deleted"), *((number, "inserted") for number in range(1, 6))]
     assert project.rows("select * from silver.log order by id") == expected
 
 
+@pytest.mark.slow
 @scenario
-def test_a_model_that_fails_is_all_that_a_run_tells_of(project: Scenario) -> Steps:
-    """Not also of what could not be kept for it."""
+def test_a_run_reports_only_the_model_that_failed(project: Scenario) -> Steps:
+    """And not also the query that could not be cached for it."""
     project.model("sales", SALES)
     wrong = "{{ 'nowhere' if has_changes(ref('sales')) else 'shop' }}"
     project.model("shops", SHOPS.replace("select shop, sum", f"select {wrong} as shop, sum"))
@@ -128,12 +129,12 @@ def test_a_model_reads_its_own_table_as_it_was_before_the_run(project: Scenario)
     expected = [(-2, 21), (-1, 11), (1, 11), (2, 20), (3, 30)]
     assert project.rows("select * from silver.grown order by id") == expected
     [own] = [text for text in built.statements if "grown__compared" in text and "cache" in text]
-    query = own.split("*/")[1]  # Before it dbt has a comment, with the model's name.
+    query = own.split("*/")[1]  # dbt puts a comment with the model's name before it.
     assert query.count("_grown` version as of 0") == 2
     assert project.named("silver.grown") not in query
 
 
-FORGETFUL = """
+NOT_FOLLOWED = """
     {{ config(unique_key=['shop']) }}
     {%- set touched = touched_slices(['shop'], [
         (ref('sales'), 'select shop from ' ~ changes(ref('sales'))),
@@ -145,13 +146,13 @@ FORGETFUL = """
 
 
 @pytest.mark.parametrize("command", ["build", "compile"])
-def test_a_model_that_forgets_to_follow_an_input_is_refused(
+def test_a_model_that_does_not_follow_an_input_is_refused(
     project: SmallProject, command: str
 ) -> None:
-    """Also by a compilation, which needs no data, and before the model is first made."""
+    """Also by `dbt compile`, which needs no data, and before the model is first built."""
     project.model("sales", SALES)
     project.model("towns", "{{ config(unique_key=['shop']) }} select 'a' as shop, 'x' as town")
-    project.model("shops", FORGETFUL)
+    project.model("shops", NOT_FOLLOWED)
     project.test(
         "shops.yml",
         """
@@ -162,10 +163,11 @@ def test_a_model_that_forgets_to_follow_an_input_is_refused(
     )
     result = project.dbt(command)
     assert not result.success
-    told = [str(r.message) for r in getattr(result.result, "results", [])] + [str(result.exception)]
-    assert any("shops reads silver.towns but never asks for changes() of it" in t for t in told)
+    errors = [str(r.message) for r in getattr(result.result, "results", [])]
+    errors.append(str(result.exception))
+    assert any("shops reads silver.towns but never asks for changes() of it" in e for e in errors)
     static = "unique_key=['shop'], meta={'static_inputs': ['towns']}"
-    project.model("shops", FORGETFUL.replace("unique_key=['shop']", static))
+    project.model("shops", NOT_FOLLOWED.replace("unique_key=['shop']", static))
     assert project.dbt(command).success
 
 
@@ -186,8 +188,8 @@ def test_more_slices_than_a_statement_names_are_followed_too(project: Scenario) 
     assert project.rows("select shop, built_by from silver.shops") == [("a", by)]
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
-def test_slices_of_instants_are_named_to_the_microsecond_wherever_the_machine_is(
+@pytest.mark.parametrize("zone", ["Europe/Berlin", pytest.param("UTC", marks=pytest.mark.slow)])
+def test_slices_of_instants_are_named_to_the_microsecond_in_any_local_time_zone(
     project: SmallProject, zone: str
 ) -> None:
     """Also those of the hour that a clock in Berlin shows twice, and of midnight."""
@@ -213,7 +215,7 @@ def test_slices_of_instants_are_named_to_the_microsecond_wherever_the_machine_is
         select login, minutes from {{ ref('visits') }} where {{ in_slices(touched) }}
         """,
     )
-    with machine_in(zone):
+    with local_time_zone(zone):
         project.build()
         ordered = "select minutes from silver.summary order by login"
         for minutes, at in enumerate(instants, start=2):
@@ -244,7 +246,7 @@ ARRIVED = """
 
 
 @scenario
-def test_of_arriving_rows_the_newest_wins_in_whatever_order_and_other_dates_stay(
+def test_the_newest_row_wins_in_any_order_of_arrival_and_other_dates_stay(
     project: Scenario,
 ) -> Steps:
     project.model("arrived", ARRIVED)

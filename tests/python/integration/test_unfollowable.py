@@ -23,7 +23,7 @@ from tests.python.worlds import world_from_seed
 def test_rows_deleted_from_bronze_are_gone_everywhere(
     lake: Lake, tmp_path: Path, seed: int
 ) -> None:
-    """Registrations too, so that what they admitted waits in quarantine again."""
+    """Also registrations, so that lines which they released wait in quarantine again."""
     world = world_from_seed(seed)
     world.write_all(lake.settings.landing)
     lake.ingest()
@@ -37,8 +37,8 @@ def test_rows_deleted_from_bronze_are_gone_everywhere(
         for batch in world.batches
     ]
     replace(world, batches=tuple(left)).write_all(tmp_path)
-    said = lake.build()
-    assert any("were changed in place" in line for line in said)
+    messages = lake.build()
+    assert any("were changed in place" in line for line in messages)
     after = lake.contents()
     found = differences(tables(tmp_path), after)
     assert not found, "\n".join([f"seed {seed}", *found[:20], *sorted(gone)])
@@ -58,7 +58,7 @@ FOUND = "select shop, amount from silver.shops order by shop"
 
 
 def compared_whole(project: Scenario, reason: str) -> Steps:
-    """Build; the sums must be right, the reason said, and then changes be followed again."""
+    """Build: the sums are right, the reason is logged, and the next build follows changes again."""
     built = yield "shops"
     assert any(project.named(reason) in line for line in built.messages), built.messages
     assert project.rows(FOUND) == project.rows(EXPECTED)
@@ -68,7 +68,7 @@ def compared_whole(project: Scenario, reason: str) -> Steps:
 
 
 def followed(project: Scenario) -> Steps:
-    """Build; the sums must be right, and made from the changes."""
+    """Build: the sums are right, and computed from the changes."""
     built = yield "shops"
     assert built.messages == []
     assert project.rows(FOUND) == project.rows(EXPECTED) == [("a", 31), ("b", 35)]
@@ -100,6 +100,7 @@ def test_changes_that_were_vacuumed_before_they_were_read_are_noticed(project: S
     yield from compared_whole(project, "changes of silver.sales were vacuumed")
 
 
+@pytest.mark.slow
 @scenario
 def test_a_vacuum_that_keeps_what_was_not_read_yet_changes_nothing(project: Scenario) -> Steps:
     yield from shops_with_news(project)
@@ -107,6 +108,7 @@ def test_a_vacuum_that_keeps_what_was_not_read_yet_changes_nothing(project: Scen
     yield from followed(project)
 
 
+@pytest.mark.slow
 @scenario
 def test_changes_of_weeks_ago_are_followed_as_long_as_they_are_there(project: Scenario) -> Steps:
     """By default Delta reads no version that is older than a week."""
@@ -126,7 +128,7 @@ def test_changes_of_weeks_ago_are_followed_as_long_as_they_are_there(project: Sc
 
 
 @scenario
-def test_a_table_dropped_and_made_anew_is_noticed(project: Scenario) -> Steps:
+def test_a_table_dropped_and_created_again_is_noticed(project: Scenario) -> Steps:
     yield from shops_with_news(project)
     project.rows("drop table silver.sales")
     project.lake.forget_logs()
@@ -135,12 +137,12 @@ def test_a_table_dropped_and_made_anew_is_noticed(project: Scenario) -> Steps:
 
 
 def check(shops: SmallProject, reason: str) -> None:
-    """As compared_whole(), of a project of its own."""
+    """Do as compared_whole(), for a project of its own."""
     shops.build("--select", "shops")
-    assert any(reason in line for line in shops.said), shops.said
+    assert any(reason in line for line in shops.messages), shops.messages
     assert shops.rows(FOUND) == shops.rows(EXPECTED)
     assert shops.build("--select", "shops")["shops"] == "success: nothing changed"
-    assert shops.said == []
+    assert shops.messages == []
 
 
 def test_watermarks_that_were_lost_are_noticed(shops: SmallProject) -> None:
@@ -167,7 +169,7 @@ def test_a_model_with_another_logic_or_column_or_var_is_compared_whole(
 def test_a_model_whose_source_declares_something_else_is_compared_whole(
     project: SmallProject,
 ) -> None:
-    """As when a rule of a feed's contract is changed."""
+    """For example when a rule of a feed's contract is changed."""
     project.rows("create schema bronze")
     project.rows("create table bronze.events using delta as select 1 as id, 5 as amount")
     query = "select id, amount from {{ changes(source('bronze', 'events')) }}"
@@ -180,7 +182,8 @@ def test_a_model_whose_source_declares_something_else_is_compared_whole(
     declare("amount < 0")
     project.build()
     project.build()
-    assert not project.said
+    assert not project.messages
     declare("amount < 10")
     project.build()
-    assert project.said == ["silver.events: compared whole, because its code or a var has changed"]
+    reason = "its code or a var has changed"
+    assert project.messages == [f"silver.events: compared whole, because {reason}"]

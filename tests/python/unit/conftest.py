@@ -1,4 +1,4 @@
-"""What the tests of the reference share."""
+"""Fixtures of the tests of the reference."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.python.unit.reference_lines import Land, Tables
 
 @pytest.fixture
 def land(tmp_path: Path) -> Land:
-    """Land texts, a file each, and give the tables."""
+    """Return a function that lands texts as files and returns the reference's tables."""
 
     def landed(users: str = "", gyms: str = "", kafka: str = "", **variables: object) -> Tables:
         texts = {"registered_users_bz": users, "gym_logins_bz": gyms, "kafka_multiplex_bz": kafka}

@@ -1,4 +1,4 @@
-"""Reads what `fitness produce` has written."""
+"""Helpers that read what `fitness produce` has written."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ PROFILE = {"dob", "sex", "gender", "first_name", "last_name", "address"}
 
 
 def lines(out: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Return every multiplex line, its value decoded, with the place of its file."""
+    """Return every multiplex line, its value decoded, with the number of its file."""
     found = []
     for piece, path in enumerate(sorted((out / records.MULTIPLEX).iterdir())):
         for text in path.read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""Lines that the tests of the reference land, and what they read of its tables."""
+"""Helpers of the reference's tests: lines to land, and values of its tables."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The Databricks bundle: what can be told of it without a workspace."""
+"""The Databricks bundle: what can be checked without a workspace."""
 
 import subprocess
 import sys
@@ -20,9 +20,9 @@ KINDS: dict[str, Any] = {
     "sql_warehouses": SqlWarehouse,
     "volumes": Volume,
 }
-BROUGHT = ("python_ingest", "delta", "numpy", "pandas", "py4j", "pyarrow", "pyspark")
+PREINSTALLED = ("python_ingest", "delta", "numpy", "pandas", "py4j", "pyarrow", "pyspark")
 MODULES = {"pyyaml": "yaml"}
-# Imports the ingest; fails if it wants a package that is not named.
+# Imports the ingest; fails if it imports a package that is not among the arguments.
 IMPORTS = """
 import sys
 from importlib.metadata import packages_distributions
@@ -51,11 +51,11 @@ DBT_TASKS = [
 
 @pytest.mark.parametrize(("kind", "name"), RESOURCES)
 def test_each_resource_is_as_databricks_describes_it(kind: str, name: str) -> None:
-    """Raises ValueError on a field that there is not, or of another type."""
+    """`from_dict` raises ValueError for an unknown field, or a value of another type."""
     KINDS[kind].from_dict(BUNDLE["resources"][kind][name])
 
 
-def test_what_is_called_is_there() -> None:
+def test_the_files_that_the_tasks_name_are_there() -> None:
     (ingest,) = (
         task["spark_python_task"]
         for task in BUNDLE["resources"]["jobs"]["fitness"]["tasks"]
@@ -69,11 +69,11 @@ def test_what_is_called_is_there() -> None:
 
 
 def test_the_ingest_has_the_packages_that_it_imports() -> None:
-    """In a process that has none beside them and those that Databricks brings."""
+    """In a process that can import only them and those that Databricks preinstalls."""
     job = BUNDLE["resources"]["jobs"]["fitness"]
     (ingest,) = (task for task in job["tasks"] if "spark_python_task" in task)
     given = {library["pypi"]["package"].split(">")[0] for library in ingest["libraries"]}
-    modules = {*BROUGHT, *(MODULES.get(package, package) for package in given)}
+    modules = {*PREINSTALLED, *(MODULES.get(package, package) for package in given)}
     listed = [sys.executable, "-c", IMPORTS, *modules]
     subprocess.run(listed, cwd=PROJECT, check=True)  # noqa: S603
 

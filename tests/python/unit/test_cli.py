@@ -1,4 +1,4 @@
-"""The command line: help everywhere, honest exit codes, one-line messages."""
+"""The command line: help for each command, exit codes, errors as one message."""
 
 from pathlib import Path
 
@@ -50,10 +50,10 @@ def test_produce_says_what_it_wrote_and_can_be_repeated(tmp_path: Path) -> None:
         (["produce", "--users", "0"], "users"),
         (["import", "missing.fit"], "missing.fit"),
         (["maintain", "--keep", "1h"], "7 days"),
-        (["ingest", "--landing", "same", "--lakehouse", "same"], "lie in one another"),
+        (["ingest", "--landing", "same", "--lakehouse", "same"], "overlap: set FITNESS_LANDING"),
     ],
 )
-def test_what_a_person_can_mend_is_one_message_and_exit_code_1(
+def test_an_error_that_the_user_can_fix_is_one_message_and_exit_code_1(
     arguments: list[str], message: str
 ) -> None:
     result = CliRunner().invoke(app, arguments)
@@ -64,7 +64,7 @@ def test_what_a_person_can_mend_is_one_message_and_exit_code_1(
 
 
 @pytest.mark.parametrize("command", ["ingest", "build", "run", "show"])
-def test_without_java_nothing_begins(
+def test_without_java_a_command_stops_and_says_how_to_install_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
 ) -> None:
     from pyspark.sql import SparkSession
@@ -76,7 +76,7 @@ def test_without_java_nothing_begins(
     assert "sudo apt-get install" in result.output
 
 
-def test_doctor_says_what_is_wrong_and_how_to_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_says_what_is_wrong_and_how_to_fix_it(monkeypatch: pytest.MonkeyPatch) -> None:
     good = CliRunner().invoke(app, ["doctor"])
     assert good.exit_code == 0, good.output
     assert "wrong  " not in good.output

@@ -1,4 +1,4 @@
-"""Whether a command has little to do, told from files: Java starts for it then."""
+"""The estimate whether a command has little to do, and Java's options that follow from it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,7 +34,7 @@ def land(settings: Settings, size: int) -> None:
         file.truncate(size)
 
 
-def test_much_waits_if_its_files_are_large_together(settings: Settings) -> None:
+def test_an_ingest_is_small_if_the_waiting_files_are_small_together(settings: Settings) -> None:
     assert is_small_ingest(settings)
     land(settings, SMALL_INGEST - 10)
     assert is_small_ingest(settings)
@@ -42,12 +42,12 @@ def test_much_waits_if_its_files_are_large_together(settings: Settings) -> None:
     assert not is_small_ingest(settings)
 
 
-def test_how_much_waits_in_kafka_is_not_known(settings: Settings) -> None:
+def test_an_ingest_from_kafka_is_never_taken_for_small(settings: Settings) -> None:
     of_kafka = Settings(settings.landing, settings.lakehouse, "local", kafka="localhost:9092")
     assert not is_small_ingest(of_kafka)
 
 
-def test_much_is_to_be_built_until_a_build_has_taken_it(settings: Settings) -> None:
+def test_a_build_is_small_if_few_rows_have_landed_since_the_last_one(settings: Settings) -> None:
     assert is_small_build(settings, [])
     land_batch(settings, 1, SMALL_BUILD)
     assert is_small_build(settings, [])
@@ -59,7 +59,9 @@ def test_much_is_to_be_built_until_a_build_has_taken_it(settings: Settings) -> N
     assert not is_small_build(settings, [])
 
 
-def test_much_may_be_to_build_where_the_log_is_not_looked_at(settings: Settings) -> None:
+def test_a_build_is_not_small_if_more_batches_wait_than_are_read_from_the_log(
+    settings: Settings,
+) -> None:
     note_build(settings, 0)
     for minute in range(1, RECENT):
         land_batch(settings, minute, 1)
@@ -99,7 +101,7 @@ def large_batch(settings: Settings) -> None:
         (["show"], large_batch, True),
     ],
 )
-def test_a_command_with_little_to_do_starts_for_it(
+def test_a_command_with_little_to_do_starts_java_for_short_work(
     monkeypatch: pytest.MonkeyPatch,
     settings: Settings,
     command: list[str],

@@ -18,7 +18,7 @@ def fields(content: bytes) -> list[dict[str, str] | None]:
     return [dict(r.fields) if r.fields is not None else None for r in records(content)]
 
 
-def test_values_go_by_the_header_whatever_its_order_and_case() -> None:
+def test_values_are_named_by_the_header_in_any_order_and_case() -> None:
     assert fields(b" GYM ,login,extra\n1,5,x\n") == [{"gym": "1", "login": "5", "extra": "x"}]
 
 
@@ -27,11 +27,11 @@ def test_a_file_without_records_has_none(content: bytes) -> None:
     assert records(content) == []
 
 
-def test_a_byte_order_mark_is_no_part_of_the_header() -> None:
+def test_a_byte_order_mark_is_not_part_of_the_header() -> None:
     assert fields(b"\xef\xbb\xbfgym,login\r\n1,5\r\n") == [{"gym": "1", "login": "5"}]
 
 
-def test_blank_lines_are_no_records_and_line_ends_no_part_of_them() -> None:
+def test_blank_lines_and_line_ends_are_not_part_of_the_records() -> None:
     found = records(HEADER + b"\r\naa,1,5,\r\n   \nbb,2,6,7")
     assert [record.raw for record in found] == ["aa,1,5,", "bb,2,6,7"]
 
@@ -43,7 +43,7 @@ def test_a_quoted_value_holds_commas_quotes_and_line_breaks() -> None:
     assert record.raw == '"a,""b""\nc",1,5,'
 
 
-def test_an_open_quote_spoils_its_line_alone() -> None:
+def test_an_open_quote_makes_only_its_own_line_malformed() -> None:
     content = HEADER + b'"aa,1,5,\nbb,2,6,7\n'
     assert [record.raw for record in records(content)] == ['"aa,1,5,', "bb,2,6,7"]
     assert fields(content)[0] is None
@@ -51,18 +51,18 @@ def test_an_open_quote_spoils_its_line_alone() -> None:
 
 
 @pytest.mark.parametrize("line", [b"aa,1,5", b"aa,1,5,,", b"aa"])
-def test_a_line_with_other_than_the_headers_values_cannot_be_named(line: bytes) -> None:
+def test_a_line_with_more_or_fewer_values_than_the_header_has_no_fields(line: bytes) -> None:
     assert records(HEADER + line) == [CsvRecord(None, line.decode())]
 
 
 @pytest.mark.parametrize("first", [b"a,b,c,d", b"gym,gym,login,x"])
-def test_without_a_header_of_the_feed_every_line_is_kept_unnamed(first: bytes) -> None:
+def test_without_a_header_of_the_feed_every_line_is_kept_without_fields(first: bytes) -> None:
     found = records(first + b"\naa,1,5,\n")
     assert all(record.fields is None for record in found)
     assert "aa,1,5," in [record.raw for record in found]
 
 
-def test_bytes_that_are_no_utf8_spoil_their_line_alone() -> None:
+def test_bytes_that_are_not_utf8_make_only_their_own_line_malformed() -> None:
     assert [f is None for f in fields(HEADER + b"a\xff,1,5,\nbb,2,6,7\n")] == [True, False]
 
 
@@ -84,7 +84,7 @@ def test_fields_as_json_are_sorted_by_name() -> None:
         *[("1_000", None), ("\u0661", None)],
     ],
 )
-def test_an_integer_has_digits_alone_and_64_bits(text: str | None, value: int | None) -> None:
+def test_an_integer_has_only_digits_and_64_bits(text: str | None, value: int | None) -> None:
     assert integer(text) == value
 
 

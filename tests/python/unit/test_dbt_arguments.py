@@ -1,4 +1,4 @@
-"""What a build passes on to dbt, and what it tells of that."""
+"""The arguments that a build passes on to dbt."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from fitness.dbt_arguments import (
         (["--exclude-resource-type", "unit_test"], []),
     ],
 )
-def test_failing_rows_are_looked_for_where_the_build_was(
+def test_failed_tests_run_again_with_the_target_vars_and_state_of_the_build(
     arguments: list[str], kept: list[str]
 ) -> None:
     assert [*where_it_builds(arguments)] == kept

@@ -1,4 +1,4 @@
-"""What is left out of dbt's process while it builds."""
+"""The per-statement overhead that is removed while dbt builds."""
 
 import gc
 from typing import Any
@@ -29,7 +29,7 @@ def open_connection() -> Any:
     return SparkConnectionManager.open(connection).handle.handle
 
 
-def test_only_the_first_statement_of_a_build_gives_spark_its_settings() -> None:
+def test_only_the_first_statement_of_a_build_passes_the_settings_to_spark() -> None:
     for _ in range(2):
         with without_overhead():
             connections = [open_connection(), open_connection()]
@@ -39,7 +39,7 @@ def test_only_the_first_statement_of_a_build_gives_spark_its_settings() -> None:
 
 
 def test_the_jobs_of_a_build_have_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without one Spark looks for it, all through the stack, at each RDD."""
+    """Without a name Spark walks the stack for one at each RDD."""
     spark = MagicMock()
     monkeypatch.setattr(SparkContext, "_active_spark_context", spark)
     with without_overhead():
@@ -48,7 +48,7 @@ def test_the_jobs_of_a_build_have_a_name(monkeypatch: pytest.MonkeyPatch) -> Non
     assert given == {"callSite.short": "fitness", "callSite.long": "fitness"}
 
 
-def test_outside_of_a_build_dbt_and_python_are_as_they_were() -> None:
+def test_after_a_build_dbt_and_the_garbage_collector_are_as_before() -> None:
     with without_overhead():
         assert not gc.isenabled()
     assert gc.isenabled()

@@ -1,4 +1,4 @@
-"""The examples of deploy/: what they call is there, with the options that they give."""
+"""The examples of deploy/: the commands that they call exist, with their options."""
 
 import ast
 import json
@@ -23,21 +23,21 @@ CRONTAB = DEPLOY / "cron" / "fitness.crontab"
 
 
 @pytest.mark.parametrize("file", [*UNITS, CRONTAB], ids=lambda f: f.name)
-def test_the_commands_are_those_of_the_command_line(file: Path) -> None:
+def test_the_commands_and_their_options_exist(file: Path) -> None:
     calls = CALL.findall(file.read_text())
     assert calls or file.suffix == ".timer"
     for call in calls:
         command, *options = shlex.split(call)
-        said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
-        assert said.exit_code == 0, said.output
+        shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+        assert shown.exit_code == 0, shown.output
         for option in options:
-            # What `run` does not know it passes on to dbt.
-            assert not option.startswith("--") or option in said.output or option == "--vars"
+            # `run` passes options that it does not know on to dbt.
+            assert not option.startswith("--") or option in shown.output or option == "--vars"
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
-def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
-    """The program and the user, which are of the machine that they are installed on, aside."""
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    """With a stand-in for the program and without the user: this machine may not have them."""
     for unit in UNITS:
         text = unit.read_text().replace("/opt/fitness/.venv/bin/fitness", "/bin/true")
         text = text.replace("User=fitness\n", "").replace("/opt/fitness", "/")
@@ -53,7 +53,7 @@ def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
     assert "Unknown" not in found.stderr
 
 
-# Prints the tasks of each DAG of a file, as Airflow has read them, and what it cannot read.
+# Prints the import errors of a DAG file, and the tasks of each DAG as Airflow reads them.
 READ_DAGS = """
 import json, sys
 from airflow.models.dagbag import DagBag
@@ -68,7 +68,7 @@ print(json.dumps([bag.import_errors, tasks]))
 
 @pytest.mark.slow
 def test_airflow_reads_the_dags(tmp_path: Path) -> None:
-    """By the real package, in an environment of its own: it would not go with dbt's."""
+    """With the real package, in its own environment: its dependencies conflict with dbt's."""
     uv = shutil.which("uv") or str(PROJECT / ".uv" / "bin" / "uv")
     airflow = ["--isolated", "--no-project", "--python=3.11", "--with=apache-airflow==3.1.3"]
     found = subprocess.run(  # noqa: S603
@@ -103,7 +103,7 @@ def test_each_model_and_test_is_in_one_of_the_layers_that_airflow_builds() -> No
 
 
 def nodes(*selection: str) -> set[str]:
-    """Return the names of what an everyday build has, of a selection."""
+    """Return the names of the nodes that an everyday build of a selection has."""
     from dbt.cli.main import dbtRunner
 
     exclude = [f"--exclude-resource-type={kind}" for kind in ("unit_test", "source")]

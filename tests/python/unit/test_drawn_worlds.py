@@ -1,4 +1,4 @@
-"""Worlds reach what they are to try, and the reference holds in them."""
+"""Random worlds cover all tables, reasons and states; the reference is consistent on them."""
 
 import tempfile
 from pathlib import Path

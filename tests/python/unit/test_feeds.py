@@ -1,4 +1,4 @@
-"""The contracts of the feeds: each is read, and what is wrong in one is said by file and column."""
+"""The contracts of the feeds: each is read, and an error in one names the file and column."""
 
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def test_feeds_of_topics_share_a_landing_folder() -> None:
         (("name",), "readings_bz", "the table is bronze.readings_bz, not bronze.heart_rate_bz"),
     ],
 )
-def test_what_is_wrong_is_said_by_file_and_column(
+def test_an_error_names_the_file_and_the_column(
     tmp_path: Path, path: tuple[str | int, ...], value: object, message: str
 ) -> None:
     content = contract()

@@ -1,4 +1,4 @@
-"""What the log of Spark's file stream tells, on checkpoints as Spark writes them."""
+"""What is read from the log of Spark's file stream, on checkpoints as Spark writes them."""
 
 import json
 from pathlib import Path
@@ -24,19 +24,19 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def note(checkpoint: Path, number: int, *files: Path) -> None:
-    """Note that files were found."""
+    """Write the log entry of files that were found."""
     entries = [{"path": f.as_uri(), "timestamp": 1, "batchId": number} for f in files]
     lines = ["v1", *map(json.dumps, entries)]
     (checkpoint / "sources" / "0" / str(number)).write_text("\n".join(lines))
 
 
 def plan(checkpoint: Path, batch: int) -> None:
-    """Note that a batch has begun."""
+    """Write the log entry of a batch that has begun."""
     (checkpoint / "offsets" / str(batch)).write_text(f'v1\n{{}}\n{{"logOffset":{batch}}}')
 
 
 def finish(checkpoint: Path, batch: int) -> None:
-    """Note that a batch is done."""
+    """Write the log entry of a batch that is done."""
     (checkpoint / "commits" / str(batch)).write_text("v1\n{}")
 
 
@@ -73,7 +73,7 @@ def test_there_is_news_until_a_file_has_landed(folder: Path, checkpoint: Path) -
         ("_common_metadata", True),
     ],
 )
-def test_names_are_passed_over_as_spark_does(
+def test_files_are_ignored_by_name_as_spark_does(
     folder: Path, checkpoint: Path, name: str, is_news: bool
 ) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
@@ -81,6 +81,6 @@ def test_names_are_passed_over_as_spark_does(
     assert has_news(folder, checkpoint) == is_news
 
 
-def test_a_folder_that_cannot_be_listed_is_no_empty_one(tmp_path: Path, checkpoint: Path) -> None:
+def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path: Path, checkpoint: Path) -> None:
     with pytest.raises(FileNotFoundError):
         has_news(tmp_path / "gone", checkpoint)

@@ -1,4 +1,4 @@
-"""The .fit import: what lands agrees with what the device itself says, or nothing lands."""
+"""The .fit import: what lands agrees with the device's own summary, or nothing lands."""
 
 import csv
 import json
@@ -84,7 +84,7 @@ def test_the_rides_are_installed() -> None:
     ("name", "average", "highest", "readings"),
     [("4078723797.fit", 165, 190, 8356), ("4801048867.fit", 130, 160, 5159)],
 )
-def test_a_ride_has_the_average_and_maximum_that_its_device_showed(
+def test_a_ride_has_the_average_and_maximum_of_its_devices_summary(
     tmp_path: Path, name: str, average: int, highest: int, readings: int
 ) -> None:
     (imported,) = import_fit([RIDES[name]], tmp_path)

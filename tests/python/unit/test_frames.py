@@ -1,4 +1,4 @@
-"""A file is read in parts by several tasks, and each of its lines by exactly one."""
+"""Several tasks read parts of a file; each line is read by exactly one of them."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Without a Java that Spark runs on, all stops at once with the command that installs one."""
+"""Without a usable Java commands stop at once and name the command that installs one."""
 
 import json
 import os
@@ -20,10 +20,10 @@ from python_ingest.errors import FitnessError
 
 
 def fake_java(home: Path, version: str) -> None:
-    java_that_says(home, f'openjdk version "{version}"')
+    java_that_prints(home, f'openjdk version "{version}"')
 
 
-def java_that_says(home: Path, words: str, status: int = 0) -> None:
+def java_that_prints(home: Path, words: str, status: int = 0) -> None:
     java = home / "bin" / "java"
     java.parent.mkdir(parents=True, exist_ok=True)
     java.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit {status}\n")
@@ -31,7 +31,7 @@ def java_that_says(home: Path, words: str, status: int = 0) -> None:
 
 
 def setup(home: Path) -> subprocess.CompletedProcess[str]:
-    """Run the set-up with a uv that does nothing, in an environment with this Java alone."""
+    """Run the set-up with a uv that does nothing, in an environment with only this Java."""
     return subprocess.run(  # noqa: S603 - our own script
         [PROJECT / "scripts" / "setup.sh", "true"],
         env={"PATH": os.environ["PATH"], "JAVA_HOME": str(home)},
@@ -44,7 +44,7 @@ def setup(home: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("version", "major"), [("17.0.15", 17), ("21", 21), ("21.0.2", 21), ("25.0.1", 25)]
 )
-def test_java_17_21_and_25_are_taken(
+def test_java_17_21_and_25_are_accepted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, major: int
 ) -> None:
     fake_java(tmp_path, version)
@@ -68,7 +68,7 @@ def test_another_java_is_refused(
     assert "sudo apt-get install -y openjdk-17-jre-headless" in result.stderr
 
 
-def test_a_missing_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_java_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(JavaError, match=r"No Java at JAVA_HOME=.* sudo apt-get install"):
         java_version()
@@ -81,17 +81,17 @@ def test_a_missing_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         java_version()
 
 
-def test_what_a_java_that_does_not_run_says_is_said(
+def test_the_message_of_a_java_that_does_not_run_is_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As one does with a wrong JDK_JAVA_OPTIONS."""
-    java_that_says(tmp_path, "Unrecognized option: -Xmy", status=1)
+    """Such as with a wrong option in JDK_JAVA_OPTIONS."""
+    java_that_prints(tmp_path, "Unrecognized option: -Xmy", status=1)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(JavaError, match=r"java does not run: Unrecognized option: -Xmy"):
         java_version()
 
 
-def test_an_archive_of_classes_is_made_anew_for_another_java_or_place(
+def test_a_class_archive_is_not_used_with_another_java_or_in_another_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fake_java(tmp_path, "17.0.15")
@@ -117,7 +117,7 @@ def test_an_archive_of_classes_is_made_anew_for_another_java_or_place(
     ("code", "error", "message"),
     [(3, HeapError, "its heap was full"), (-9, FitnessError, "ended with code -9")],
 )
-def test_a_java_that_has_ended_is_told_from_one_that_ran_out_of_memory(
+def test_a_java_that_ran_out_of_memory_is_a_heap_error_another_end_is_not(
     code: int, error: type[FitnessError], message: str
 ) -> None:
     with pytest.raises(FitnessError, match=message) as caught:
@@ -125,7 +125,7 @@ def test_a_java_that_has_ended_is_told_from_one_that_ran_out_of_memory(
     assert type(caught.value) is error
 
 
-def test_a_java_that_runs_is_no_error() -> None:
+def test_a_running_java_is_no_error() -> None:
     check_jvm(spark_whose_java_ended_with(None))
 
 
@@ -135,9 +135,9 @@ def spark_whose_java_ended_with(code: int | None) -> Any:
 
 
 @pytest.fixture(scope="module")
-def brief(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Start Spark for brief work; return Java's arguments, and the jars beside Spark's own."""
-    folder = tmp_path_factory.mktemp("brief")
+def short_lived(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Start Spark for short work; return Java's arguments, and the jars besides Spark's own."""
+    folder = tmp_path_factory.mktemp("short-lived")
     code = f"""
 import json
 from pathlib import Path
@@ -161,19 +161,17 @@ print(json.dumps({{
     return found
 
 
-def test_for_brief_work_java_compiles_with_its_quick_compiler_alone(
-    brief: dict[str, list[str]],
-) -> None:
+def test_for_short_work_java_uses_the_c1_compiler_only(short_lived: dict[str, list[str]]) -> None:
     expected = {"-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", "-XX:+UseParallelGC"}
-    assert expected <= set(brief["arguments"])
+    assert expected <= set(short_lived["arguments"])
 
 
-def test_no_jar_is_fetched_that_spark_has(brief: dict[str, list[str]]) -> None:
+def test_no_jar_is_fetched_that_spark_has(short_lived: dict[str, list[str]]) -> None:
     def artifact(jar: str) -> str:
         return re.sub(r"-[0-9][^/]*[.]jar$", "", jar)
 
     of_spark = {artifact(jar.name) for jar in (Path(pyspark.__file__).parent / "jars").iterdir()}
     # Named with their groups: org.slf4j_slf4j-api-2.0.17.jar.
-    fetched = {artifact(jar.rsplit("/", 1)[-1]).split("_", 1)[1] for jar in brief["jars"]}
+    fetched = {artifact(jar.rsplit("/", 1)[-1]).split("_", 1)[1] for jar in short_lived["jars"]}
     assert "delta-storage" in fetched
     assert not fetched & of_spark

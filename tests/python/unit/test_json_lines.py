@@ -1,4 +1,4 @@
-"""Lines of the multiplexed feed: what is JSON, what a field must be, what no column is for."""
+"""Lines of the multiplexed feed: what is valid JSON, types of fields, unknown fields."""
 
 import json
 import math
@@ -15,7 +15,7 @@ READER = JsonReader(feed for feed in read_feeds() if not feed.is_csv)
 
 
 def read(topic: str, field: str, value: str) -> object:
-    """Read a field, by the way of a line that is as it should be and by that of any other."""
+    """Read a field of a line, in the fast way and in the general way, field by field."""
     line = f'{{"topic":"{topic}","value":{{"{field}":{value}}}}}'
     found, again = READER.read(line.encode()), READER.read_by_field(json.loads(line))
     if found.rescued is None:
@@ -25,7 +25,7 @@ def read(topic: str, field: str, value: str) -> object:
 
 
 def columns(line: JsonLine) -> dict[str, object]:
-    """Return the values of a line that are its feed's own, by column."""
+    """Return the values of a line by column, without the broker's columns."""
     names = READER.columns[line.table]
     return dict([*zip(names, line.values, strict=True)][len(BROKER) :])
 
@@ -109,7 +109,7 @@ def test_an_address_has_its_parts_or_is_none() -> None:
         b'{"a":' + b"[" * 100_000,
     ],
 )
-def test_what_is_no_json_object_is_none(text: bytes) -> None:
+def test_anything_but_a_json_object_is_none(text: bytes) -> None:
     assert json_object(text) is None
 
 
@@ -119,12 +119,12 @@ def test_what_is_no_json_object_is_none(text: bytes) -> None:
         (b' {"a" : 1}\t', {"a": 1}),
         (b'{"a":1,"a":2}', {"a": 2}),
         (b'{"a":"\\u0000"}', {"a": "\0"}),
-        # What no text of UTF-8 can hold.
+        # Lone surrogates, which UTF-8 cannot encode.
         (b'{"\\ud800":["\\udc00x"]}', {"\ufffd": ["\ufffdx"]}),
         (b'{"a":"\\ud83d\\ude00","b":1e999}', {"a": "😀", "b": math.inf}),
     ],
 )
-def test_what_is_json_by_the_standard_is_read(text: bytes, value: dict[str, Any]) -> None:
+def test_valid_json_is_read(text: bytes, value: dict[str, Any]) -> None:
     assert json_object(text) == value
 
 
@@ -143,7 +143,7 @@ def test_a_line_of_no_topic_is_unrouted(line: bytes) -> None:
 
 @pytest.mark.parametrize("inner", ["7", "1e999", '"\\ud800"'])
 @pytest.mark.parametrize("depth", [100, 600, 900, 990, 994, 1100, 100_000])
-def test_no_depth_of_a_field_stops_the_reader(depth: int, inner: str) -> None:
+def test_deep_nesting_does_not_stop_the_reader(depth: int, inner: str) -> None:
     for line in (
         f'{{"topic":"bpm","value":{{"x":{"[" * depth}{inner}{"]" * depth}}}}}',
         json.dumps({"topic": "bpm", "value": f'{{"x":{"[" * depth}{inner}{"]" * depth}}}'}),
@@ -170,7 +170,7 @@ def test_unknown_fields_are_kept_by_their_paths() -> None:
         (b'{"topic":"bpm","value":{"time":-0,"time":5}} ', "heart_rate_bz", 5.0),
     ],
 )
-def test_what_is_no_json_spoils_the_line_or_its_payload(
+def test_invalid_json_makes_the_line_or_its_payload_malformed(
     line: bytes, table: str, time: float | None
 ) -> None:
     record = READER.read(line)
@@ -202,5 +202,5 @@ LINES = st.fixed_dictionaries(
 
 
 @given(LINES)
-def test_a_line_is_read_as_by_pythons_own_parser_field_by_field(line: str) -> None:
+def test_the_fast_way_and_the_general_way_read_the_same(line: str) -> None:
     assert repr(READER.read(line.encode())) == repr(READER.read_by_field(json.loads(line)))

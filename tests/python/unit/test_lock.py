@@ -1,4 +1,4 @@
-"""Work that two processes must not do at once."""
+"""Locks for work that only one process may do at a time."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ with only_one(Path(sys.argv[1]), "build"):
 """
 
 
-def test_the_second_is_refused_by_name_until_the_first_is_gone(tmp_path: Path) -> None:
+def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
     lakehouse = tmp_path / "new"
     command = [sys.executable, "-c", HOLD, str(lakehouse), "60"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
@@ -42,7 +42,7 @@ def test_the_second_is_refused_by_name_until_the_first_is_gone(tmp_path: Path) -
     assert holder(lakehouse, "build") is None
 
 
-def test_the_patient_wait_until_the_first_has_finished(tmp_path: Path) -> None:
+def test_with_patience_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path), "0.5"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""What differs by the kind of target, as text: no connection is opened."""
+"""The SQL and the macros of each target, as text: no connection is opened."""
 
 import re
 
@@ -54,7 +54,7 @@ STATEMENTS = {
         ("databricks", dict.fromkeys(APPENDS, MERGE)),
     ],
 )
-def test_the_statements_that_write_are_these_on_every_target(
+def test_the_statements_that_write_on_each_target(
     target: str, appends: dict[str, str], no_workspace: None
 ) -> None:
     expected = {**STATEMENTS, **appends}
@@ -77,7 +77,7 @@ def test_the_statements_that_write_are_these_on_every_target(
 def test_a_target_gets_the_macros_made_for_it(
     target: str, chosen: list[str], no_workspace: None
 ) -> None:
-    """Databricks takes Spark's where it has none of its own."""
+    """Databricks uses Spark's macro where it has none of its own."""
     macros = {"create_schema": "dbt", "read_commits": "fitness", "reset_csv_table": "dbt"}
     names = [f"adapter.dispatch('{name}', '{of}').macro.name" for name, of in macros.items()]
     compiled = compile_inline(target, f"{{{{ [{', '.join(names)}] | join(' ') }}}}")
@@ -86,14 +86,14 @@ def test_a_target_gets_the_macros_made_for_it(
 
 @pytest.fixture
 def no_workspace(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """Return credentials that nothing asks for, and keep dbt quiet."""
+    """Set credentials that are never used, and capture dbt's output."""
     monkeypatch.setenv("DATABRICKS_HOST", "example.invalid")
     monkeypatch.setenv("DATABRICKS_HTTP_PATH", "/sql/1.0/warehouses/0")
     monkeypatch.setenv("DATABRICKS_TOKEN", "none")
 
 
 def compile_inline(target: str, inline: str) -> str:
-    """Let dbt compile a text of Jinja for a target."""
+    """Return what dbt compiles a Jinja text to for a target."""
     from dbt.cli.main import dbtRunner
 
     arguments = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target", target]

@@ -1,4 +1,4 @@
-"""The memory of processes, which may end while it is looked at."""
+"""The memory of processes, which may end while it is measured."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ def test_a_process_that_has_ended_has_no_children_and_no_memory() -> None:
     assert resident(process.pid) == 0
 
 
-def test_what_a_process_has_started_counts() -> None:
+def test_the_memory_of_child_processes_counts() -> None:
     command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603
         assert process.pid in children(os.getpid())
@@ -28,11 +28,11 @@ def test_what_a_process_has_started_counts() -> None:
 
 
 @pytest.mark.parametrize(("program", "counts"), [("java", False), ("sh", True)])
-def test_what_java_has_just_started_is_java_and_counts_once(
+def test_a_child_of_java_that_has_not_started_its_program_counts_once(
     program: str, counts: bool, tmp_path: Path
 ) -> None:
     shell = shutil.copy("/bin/sh", tmp_path / program)
-    # A subshell is the same program again, as what Java starts is for a moment.
+    # A subshell runs the same program as its parent, as a child of Java does for a moment.
     command = [shell, "-c", "(read line); true"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603
         wait_until(lambda: children(process.pid) != [], "there is a subshell")

@@ -93,7 +93,7 @@ def test_offsets_count_the_lines_of_a_file(made: tuple[Path, ProducedCounts]) ->
     assert all(found == list(range(len(found))) for found in offsets.values())
 
 
-def test_a_reading_is_the_line_that_the_shared_helper_gives() -> None:
+def test_readings_are_written_as_multiplex_line_would() -> None:
     for is_text in (True, False):
         batch = Readings(2**63 - 1, 1_767_571_200, bytes([80, 255]), is_text, 7)
         values = [
@@ -150,13 +150,13 @@ def test_the_counts_are_what_landed(made: tuple[Path, ProducedCounts]) -> None:
 
 
 @pytest.mark.parametrize("readings", [6, 61, 1000, 30_000])
-def test_the_readings_are_dealt_evenly_to_the_files(tmp_path: Path, readings: int) -> None:
+def test_the_readings_are_shared_evenly_by_the_files(tmp_path: Path, readings: int) -> None:
     world = replace(SMALL, readings=readings, late_share=0, duplicate_share=0)
     counts = produce(world, tmp_path)
-    dealt = Counter(piece for piece, line in lines(tmp_path) if line["topic"] == records.BPM)
-    assert sum(dealt.values()) == counts.readings == readings
-    assert len(dealt) == world.files
-    assert max(dealt.values()) - min(dealt.values()) <= 1
+    shared = Counter(piece for piece, line in lines(tmp_path) if line["topic"] == records.BPM)
+    assert sum(shared.values()) == counts.readings == readings
+    assert len(shared) == world.files
+    assert max(shared.values()) - min(shared.values()) <= 1
 
 
 def test_the_files_are_in_order_of_time_when_nothing_is_late(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_about_the_stated_shares_are_late_and_sent_twice(tmp_path: Path) -> None
     for piece in sorted(by_piece):
         for line in by_piece[piece]:
             record = (line["topic"], json.dumps(line["value"]))
-            # What an earlier file already got past, but for a batch on the edge.
+            # Older than what an earlier file has; a batch may lie on the boundary of two files.
             late += record not in seen and event_time(line) < latest - BATCH
             seen.add(record)
         latest = max(event_time(line) for line in by_piece[piece])
@@ -216,25 +216,25 @@ def owners(out: Path, world: World) -> dict[int, list[int]]:
 
 
 @pytest.mark.parametrize(
-    ("users", "days", "readings", "handed_on"),
+    ("users", "days", "readings", "handovers"),
     # Users 3 and 23 hand their device on, where there is a next user: at noon, or at midnight.
     [(30, 1, 30_000, 2), (30, 2, 30_000, 2), (5, 1, 100_000, 1), (4, 1, 10_000, 0)],
 )
 def test_readings_during_a_workout_are_of_a_device_of_its_user(
-    tmp_path: Path, users: int, days: int, readings: int, handed_on: int
+    tmp_path: Path, users: int, days: int, readings: int, handovers: int
 ) -> None:
     world = World(users=users, days=days, readings=readings)
     counts = produce(world, tmp_path)
     devices = owners(tmp_path, world)
-    assert sum(len(found) == 2 for found in devices.values()) == handed_on
+    assert sum(len(found) == 2 for found in devices.values()) == handovers
     worn = set()
-    strange = 0
+    unknown = 0
     for value in payloads(tmp_path, records.BPM):
         found = devices.get(value["device_id"])
         if found:
             worn.add((found[-1 if value["time"] >= world.handover else 0], value["time"]))
-        strange += not found
-    assert strange == counts.unknown_device_readings == 30 * days
+        unknown += not found
+    assert unknown == counts.unknown_device_readings == 30 * days
 
     sessions: dict[tuple[int, ...], dict[str, float]] = defaultdict(dict)
     for value in payloads(tmp_path, records.WORKOUT):
@@ -352,7 +352,7 @@ def test_an_interrupted_file_does_not_appear(tmp_path: Path) -> None:
         ({"start": datetime(2026, 1, 5)}, "time zone"),  # noqa: DTZ001 - what is refused
     ],
 )
-def test_a_world_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:
+def test_an_impossible_world_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(SMALL, **change)
 

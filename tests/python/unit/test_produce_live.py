@@ -1,4 +1,4 @@
-"""The invented gym in present time."""
+"""The invented gym in real time."""
 
 import threading
 from collections import Counter, defaultdict
@@ -80,7 +80,7 @@ def test_live_workouts_follow_one_another_and_end_when_stopped(
 
 
 @pytest.mark.parametrize(("rate", "interval"), [(0, 1), (51, 1), (float("nan"), 1), (1, 0)])
-def test_a_live_rate_or_interval_that_cannot_be_is_refused(
+def test_an_impossible_live_rate_or_interval_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, interval: float
 ) -> None:
     with pytest.raises(ValueError, match="give more than 0"):

@@ -23,7 +23,7 @@ def test_a_multiplex_line_holds_the_six_fields_on_one_line(value: str | dict[str
     }
 
 
-def test_json_that_others_would_refuse_is_not_written() -> None:
+def test_nan_is_not_written_as_json() -> None:
     with pytest.raises(ValueError, match="JSON"):
         records.json_text({"heartrate": float("nan")})
 

@@ -17,7 +17,7 @@ from tests.python.unit.reference_lines import (
 )
 
 
-def test_csv_is_read_by_header_with_quotes_mark_and_crlf(land: Land) -> None:
+def test_csv_is_read_by_header_with_quotes_byte_order_mark_and_crlf(land: Land) -> None:
     text = '\ufeffMAC_ADDRESS, "Device_Id" ,user_id,registration_timestamp\r\n\r\n'
     made = land(users=text.replace(' "Device_Id" ', " Device_Id ") + f'"m,1", 11 ,"1",{T0}.5\r\n')
     assert made["users"] == [

@@ -32,40 +32,40 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
         yield clock
 
 
-def at(clock: Clock, due: RepeatedBuild, seconds: float, *, news: bool = False) -> bool:
-    """Call at so many seconds from the beginning; return whether a build was done."""
+def at(clock: Clock, repeated: RepeatedBuild, seconds: float, *, news: bool = False) -> bool:
+    """Call at some seconds from the beginning; return whether a build was run."""
     clock.now = 1000.0 + seconds
-    due.has_news |= news
-    return due()
+    repeated.has_news |= news
+    return repeated()
 
 
-def test_a_build_begins_with_news_and_no_sooner_than_the_shortest_time_after_another(
+def test_a_build_begins_with_new_data_but_not_sooner_than_the_shortest_time(
     clock: Clock,
 ) -> None:
-    due = RepeatedBuild(RHYTHM, lambda _: None)
-    assert at(clock, due, 0)
-    assert not at(clock, due, 9, news=True)
-    assert at(clock, due, 10)
-    assert not at(clock, due, 30)
+    repeated = RepeatedBuild(RHYTHM, lambda _: None)
+    assert at(clock, repeated, 0)
+    assert not at(clock, repeated, 9, news=True)
+    assert at(clock, repeated, 10)
+    assert not at(clock, repeated, 30)
 
 
-def test_a_build_without_news_begins_after_the_longest_time(clock: Clock) -> None:
-    due = RepeatedBuild(RHYTHM, lambda _: None)
-    assert at(clock, due, 0)
-    assert not at(clock, due, 3599)
-    assert at(clock, due, 3600)
+def test_a_build_without_new_data_begins_after_the_longest_time(clock: Clock) -> None:
+    repeated = RepeatedBuild(RHYTHM, lambda _: None)
+    assert at(clock, repeated, 0)
+    assert not at(clock, repeated, 3599)
+    assert at(clock, repeated, 3600)
 
 
-def test_tests_are_part_of_a_build_once_a_minute_and_after_the_last_news(clock: Clock) -> None:
+def test_tests_are_part_of_a_build_once_a_minute_and_after_the_last_new_data(clock: Clock) -> None:
     tested: list[bool] = []
-    due = RepeatedBuild(RHYTHM, tested.append)
+    repeated = RepeatedBuild(RHYTHM, tested.append)
     for second in (0, 20, 40, 60, 80):
-        assert at(clock, due, second, news=True)
+        assert at(clock, repeated, second, news=True)
     assert tested == [True, False, False, True, False]
-    assert not at(clock, due, 119)
-    assert at(clock, due, 120)
+    assert not at(clock, repeated, 119)
+    assert at(clock, repeated, 120)
     assert tested[-1]
-    assert not at(clock, due, 300)
+    assert not at(clock, repeated, 300)
 
 
 def test_a_failed_build_is_tried_again_at_longer_and_longer_intervals(clock: Clock) -> None:
@@ -75,17 +75,17 @@ def test_a_failed_build_is_tried_again_at_longer_and_longer_intervals(clock: Clo
         if next(failures):
             raise BuildError("It failed.")
 
-    due = RepeatedBuild(RHYTHM, build)
-    assert not at(clock, due, 0)
-    assert not at(clock, due, 10)
-    assert not at(clock, due, 20)
+    repeated = RepeatedBuild(RHYTHM, build)
+    assert not at(clock, repeated, 0)
+    assert not at(clock, repeated, 10)
+    assert not at(clock, repeated, 20)
     third = 20 + 4 * FIRST_WAIT
-    assert not at(clock, due, third - 1)
-    assert at(clock, due, third)
-    assert not at(clock, due, third + 60)
+    assert not at(clock, repeated, third - 1)
+    assert at(clock, repeated, third)
+    assert not at(clock, repeated, third + 60)
 
 
-def test_a_full_heap_is_not_tried_again(clock: Clock) -> None:
+def test_a_build_with_a_full_heap_is_not_tried_again(clock: Clock) -> None:
     def build(_: bool) -> None:
         raise HeapError("It is full.")
 

@@ -1,4 +1,4 @@
-"""The settings of the server, which are those of the embedded lakehouse but for a few."""
+"""The settings of the server: those of the embedded lakehouse, with a few exceptions."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from fitness.settings import spark_conf
 from python_ingest.settings import Settings
 
 
-def test_queries_of_any_size_are_adapted_to_though_builds_do_without() -> None:
+def test_adaptive_execution_is_on_in_the_server_though_builds_turn_it_off() -> None:
     settings = Settings(Path("landing"), Path("lakehouse"), "server")
     found = arguments(settings, Address("127.0.0.1", 10000), [])
     assert "--conf=spark.sql.adaptive.enabled=true" in found

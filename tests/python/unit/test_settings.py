@@ -1,4 +1,4 @@
-"""Settings: flags, then the environment, then defaults; wrong ones stop at once."""
+"""Settings: flags, then the environment, then defaults; a wrong one is an error at once."""
 
 import os
 from datetime import timedelta
@@ -18,7 +18,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def test_flags_come_before_the_environment_and_that_before_defaults(
+def test_flags_override_the_environment_which_overrides_defaults(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert read_settings().landing == PROJECT / "data" / "landing"
@@ -44,13 +44,15 @@ def test_folders_in_one_another_are_refused(tmp_path: Path, landing: str, lakeho
         read_settings(tmp_path / landing, tmp_path / lakehouse)
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingError, match=r"FITNESS_LANDING.*not a folder"):
         read_settings(landing=tmp_path / "file")
 
 
-def test_spark_is_set_by_the_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_spark_settings_come_from_the_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("FITNESS_LAKEHOUSE", str(tmp_path))
     assert spark_conf("local")["spark.sql.warehouse.dir"] == str(tmp_path)
 
@@ -62,7 +64,7 @@ def test_a_target_without_a_spark_of_its_own_is_refused() -> None:
         spark_conf("nowhere")
 
 
-def test_what_becomes_of_landed_files_is_a_setting(
+def test_the_cleaning_of_landed_files_is_set_by_flags_or_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert read_settings().clean_after is None
@@ -91,8 +93,8 @@ def test_durations_are_read(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5", "s", "-5s", "5 years", "1e3s", "5s 3m"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(SettingError, match="no duration"):
+def test_an_invalid_duration_is_refused(text: str) -> None:
+    with pytest.raises(SettingError, match="is not a duration"):
         duration(text)
 
 

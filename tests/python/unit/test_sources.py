@@ -1,4 +1,4 @@
-"""What the streams read, as far as that can be tried without Databricks and a broker."""
+"""The options of the streams, as far as they can be tested without Databricks and a broker."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What `fitness status` says, from the logs and the folders."""
+"""What `fitness status` shows, from the logs and the folders."""
 
 import json
 from contextlib import nullcontext
@@ -26,7 +26,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(tmp_path / "landing", tmp_path / "lakehouse", "local")
 
 
-def test_of_nothing_it_says_so(settings: Settings) -> None:
+def test_the_status_of_an_empty_lakehouse(settings: Settings) -> None:
     assert as_text(read_status(settings), START) == [
         "ingest   not at work",
         "build    not at work",
@@ -59,7 +59,7 @@ def test_gold_is_behind_by_what_landed_since_the_last_build_of_all_its_models(
     assert read_status(settings).gold.count == 0
 
 
-def test_a_test_of_whole_tables_that_failed_is_said_until_one_passes(settings: Settings) -> None:
+def test_a_test_of_whole_tables_that_failed_is_shown_until_it_passes(settings: Settings) -> None:
     note_build(settings, 1, arguments=with_whole_tests([]), unique_users="Got 2 results")
     note_build(settings, 2)
     assert "failed   unique_users: Got 2 results" in as_text(read_status(settings), START)
@@ -70,7 +70,7 @@ def test_a_test_of_whole_tables_that_failed_is_said_until_one_passes(settings: S
     assert read_status(settings).failed == []
 
 
-def test_a_developers_builds_say_nothing_of_production(
+def test_a_developers_builds_do_not_count_as_productions(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     land_batch(settings, 0, 100)
@@ -96,7 +96,7 @@ def test_batches_that_an_earlier_version_logged_are_read(settings: Settings) -> 
     assert read_status(settings).gold.count == 100
 
 
-def test_entries_of_another_version_and_torn_ones_are_passed_over(settings: Settings) -> None:
+def test_incomplete_entries_and_those_of_another_version_are_skipped(settings: Settings) -> None:
     note_build(settings, 1)
     [log] = (settings.lakehouse / "build_log").iterdir()
     log.write_text('{"began": "of another version"}\n' + log.read_text() + '{"started_at": "20')
@@ -104,7 +104,7 @@ def test_entries_of_another_version_and_torn_ones_are_passed_over(settings: Sett
     assert [build.began.minute for build in build_log.newest(settings.lakehouse, 9)] == [1, 2]
 
 
-def test_what_is_at_work_is_named(settings: Settings) -> None:
+def test_a_running_build_is_shown(settings: Settings) -> None:
     with only_one(settings.lakehouse, "build"):
         found = read_status(settings)
     assert found.build is not None
@@ -132,14 +132,14 @@ def test_a_build_that_takes_more_than_twice_the_median_is_a_warning(
     assert any(line.startswith(SLOW) for line in text) == is_slow
 
 
-def test_the_last_replacement_of_spark_and_its_reason_are_shown(settings: Settings) -> None:
+def test_the_last_restart_of_spark_and_its_reason_are_shown(settings: Settings) -> None:
     for day in (1, 2):
         restart_log.add(settings.lakehouse, Restart(f"2026-01-0{day}T00:00:00+00:00", "a reason"))
     assert "restart  2026-01-02T00:00:00+00:00  a reason" in as_text(read_status(settings), START)
 
 
 @pytest.mark.parametrize(("collecting", "is_too_full"), [(2.0, False), (2.1, True)])
-def test_a_build_that_spends_its_time_in_collections_calls_for_a_new_spark(
+def test_a_build_that_spends_too_much_time_in_garbage_collection_is_a_heap_error(
     settings: Settings, collecting: float, is_too_full: bool
 ) -> None:
     note_build(settings, 0, collecting_seconds=5)
@@ -157,7 +157,7 @@ def test_the_doctor_shows_the_heap(settings: Settings, live: float, is_good: boo
     assert finding.what.endswith(MORE_MEMORY) == (not is_good)
 
 
-def test_the_command_ends_with_1_after_a_failed_build_only(
+def test_the_command_exits_with_1_only_after_a_failed_build(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FITNESS_LANDING", str(settings.landing))

@@ -1,4 +1,4 @@
-"""The project that the benchmarks hold beside ours: the same models, stand-ins for macros."""
+"""The dbt project that benchmarks compare with: the same models, stand-ins for macros."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from benchmarks.stock_build import STOCK_MERGE
 from fitness.settings import PROJECT
 
 
-def test_all_that_the_models_ask_for_has_a_stand_in(tmp_path: Path) -> None:
+def test_each_macro_that_the_models_call_is_defined(tmp_path: Path) -> None:
     from dbt.cli.main import dbtRunner
 
     folders = ["--project-dir", STOCK_MERGE, "--profiles-dir", PROJECT, "--target-path", tmp_path]
@@ -16,8 +16,8 @@ def test_all_that_the_models_ask_for_has_a_stand_in(tmp_path: Path) -> None:
     assert result.success, result.exception
 
 
-def test_all_that_the_seeds_ask_for_has_a_stand_in() -> None:
-    """Their macros run in a build only, so that parsing does not find what is missing."""
+def test_each_macro_that_the_seeds_call_is_defined() -> None:
+    """They are called in a build only, so parsing does not find missing ones."""
     own = "\n".join(path.read_text() for path in (PROJECT / "macros").rglob("*.sql"))
     stock = "".join(path.read_text() for path in (STOCK_MERGE / "macros").rglob("*.sql"))
     adapters = "".join(path.read_text() for path in (PROJECT / "macros/adapters").glob("*.sql"))
