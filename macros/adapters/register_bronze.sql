@@ -1,16 +1,17 @@
 {#
-  The ingest writes bronze tables by path and needs no metastore; here dbt makes those that are not
-  there yet known by name. On Databricks the ingest writes them by name.
+  Register the bronze tables in the metastore. The ingest writes them by path and needs no metastore. On Databricks the
+  ingest writes them by name, and this does nothing.
 #}
 {% macro register_bronze() %}
-    {% if execute and target.type == 'spark' and flags.WHICH in ('run', 'build', 'test', 'retry', 'snapshot', 'seed', 'show', 'freshness') %}
+    {% set commands = ['run', 'build', 'test', 'retry', 'snapshot', 'seed', 'show', 'freshness'] %}
+    {% if execute and target.type == 'spark' and flags.WHICH in commands %}
         {% set relation = api.Relation.create(schema='bronze') %}
         {% do adapter.create_schema(relation) %}
         {% set known = run_query('show tables in bronze').columns['tableName'].values() | list %}
-        {% set tables = graph.sources.values() | selectattr('schema', 'eq', 'bronze') | map(attribute='identifier') | list %}
+        {% set tables = graph.sources.values() | selectattr('schema', 'eq', 'bronze') | map(attribute='identifier') %}
         {% set missing = tables | reject('in', known) | list %}
         {% if missing %}
-            {# The folder itself is in the pattern lest that finds nothing. #}
+            {# The pattern also matches the folder `bronze`, because Spark refuses a pattern that matches nothing. #}
             {% set query %}
                 select distinct {{ log_table() }} as name
                 from {{ log_files('bronze{,/*/_delta_log}') }}
@@ -20,7 +21,7 @@
             {% set folder = warehouse() ~ '/bronze' %}
             {% set absent = [] %}
             {% for table in missing if 'bronze.' ~ table not in landed %}{% do absent.append(table) %}{% endfor %}
-            {# Delta would make empty tables, which the ingest would take for its own. #}
+            {# If a folder does not exist, `create table` would create an empty table, and the ingest would use it. #}
             {% if absent %}
                 {% do exceptions.raise_compiler_error(
                     'Nothing has landed yet: ' ~ folder ~ ' has no ' ~ absent | join(', ')
@@ -28,7 +29,8 @@
                 ) %}
             {% endif %}
             {% for table in missing %}
-                {% do run_query('create table bronze.' ~ table ~ ' using delta location ' ~ quoted(folder ~ '/' ~ table)) %}
+                {% set location = quoted(folder ~ '/' ~ table) %}
+                {% do run_query('create table bronze.' ~ table ~ ' using delta location ' ~ location) %}
             {% endfor %}
         {% endif %}
     {% endif %}

@@ -1,6 +1,6 @@
 {#
-  Schemas are named after their layer: silver, gold, ops. A developer, FITNESS_DEV=anna, has their own:
-  dev_anna_silver. Bronze is the same for all.
+  A schema is named after its layer: silver, gold, ops. With FITNESS_DEV=anna its name has a prefix, dev_anna_silver.
+  All developers share bronze.
 #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {{ developer_prefix() }}{{ custom_schema_name or target.schema }}
@@ -17,14 +17,14 @@
 {% endmacro %}
 
 
-{# Delta tables lie at <lakehouse>/<schema>/<table>; a relative location is below the warehouse folder. #}
+{# Delta tables lie at <lakehouse>/<schema>/<table>: a relative location is relative to the warehouse folder. #}
 {% macro spark__create_schema(relation) -%}
     {%- call statement('create_schema') -%}
         create schema if not exists {{ relation }} location '{{ relation.schema }}'
     {%- endcall -%}
 {%- endmacro %}
 
-{# Unity Catalog has a place for them. #}
+{# Unity Catalog chooses the location. #}
 {% macro databricks__create_schema(relation) -%}
     {%- call statement('create_schema') -%}
         create schema if not exists {{ relation }}
@@ -32,7 +32,7 @@
 {%- endmacro %}
 
 
-{# The folder of the schemas' folders. #}
+{# The warehouse folder, which has a folder for each schema. #}
 {% macro warehouse() %}
     {% set state = run_state() %}
     {% if not state.warehouse %}

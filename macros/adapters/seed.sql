@@ -1,10 +1,10 @@
 {#
-  dbt drops and loads every seed in every build; a seed whose rows are in the table already is left
-  as it is, so that what reads it sees no change.
+  dbt drops and loads every seed in every build. This leaves the table of a seed unchanged if it already has the rows
+  of the file, so that models that read it see no change.
 #}
 {% macro spark__reset_csv_table(model, full_refresh, old_relation, agate_table) %}
-    {% if not full_refresh and is_as_loaded(model) %}
-        {% do run_state().seeds_kept.append(model.unique_id) %}
+    {% if not full_refresh and is_seed_unchanged(model) %}
+        {% do run_state().seeds_unchanged.append(model.unique_id) %}
         {% do return('') %}
     {% endif %}
     {% set columns = agate_table.column_names | list %}
@@ -16,7 +16,7 @@
     {% endif %}
     {% set stored = run_query('select ' ~ columns | join(', ') ~ ' from ' ~ old_relation) %}
     {% if seed_rows(stored) == seed_rows(agate_table) %}
-        {% do run_state().seeds_kept.append(model.unique_id) %}
+        {% do run_state().seeds_unchanged.append(model.unique_id) %}
     {% else %}
         {% do run_query('delete from ' ~ old_relation) %}
     {% endif %}
@@ -31,14 +31,13 @@
 {% endmacro %}
 
 
-{# Whether neither the file nor the table has changed since the seed was loaded: asked of the watermarks. #}
-{% macro is_as_loaded(model) %}
+{# Whether, by its watermark, neither the file nor the table of a seed has changed since it was loaded. #}
+{% macro is_seed_unchanged(model) %}
     {% set name = input_name(this) %}
     {% set mark = watermarks().get(name, {}).get(name) %}
     {% set newest = commits(this)[0] if mark else {} %}
-    {% do return(
-        mark and [mark.version, mark.committed_at, mark.logic] == [newest.version, newest.committed_at, seed_fingerprint(model)]
-    ) %}
+    {% set loaded = [mark.version, mark.committed_at, mark.logic] if mark else none %}
+    {% do return(mark and loaded == [newest.version, newest.committed_at, seed_fingerprint(model)]) %}
 {% endmacro %}
 
 
@@ -47,7 +46,7 @@
 {% endmacro %}
 
 
-{# Remember how the seed's table is now, for is_as_loaded(). #}
+{# Record the current version of the seed's table, for is_seed_unchanged(). #}
 {% macro note_load(model) %}
     {% if is_run_of_models() %}
         {% set name = input_name(this) %}
@@ -63,25 +62,25 @@
 
 {% macro spark__load_csv_rows(model, agate_table) %}
     {% set state = run_state() %}
-    {% if model.unique_id in state.seeds_kept %}
+    {% if model.unique_id in state.seeds_unchanged %}
         {% do note_load(model) %}
         {% do return("select 'nothing changed' as result") %}
     {% endif %}
     {% set sql = "select 'made with its rows' as result" %}
-    {% if model.unique_id not in state.seeds_made %}
+    {% if model.unique_id not in state.seeds_created %}
         {% set sql = 'insert into ' ~ this ~ ' ' ~ seed_values(model, agate_table) %}
-        {# Databricks asks for no rows too. #}
+        {# On Databricks this is also called for a seed without rows. #}
         {% if agate_table.rows %}{% do run_query(sql) %}{% endif %}
         {% do note_version() %}
     {% endif %}
     {% do note_load(model) %}
-    {# A hook may write more. #}
-    {% if is_run_of_models() and not post_hooks %}{% do judge_table() %}{% endif %}
+    {# A post-hook may write more rows. #}
+    {% if is_run_of_models() and not post_hooks %}{% do evaluate_tests() %}{% endif %}
     {% do return(sql) %}
 {% endmacro %}
 
 
-{# The rows of a seed, in the types of its columns. #}
+{# A VALUES clause of the rows of a seed, cast to the types of its columns. #}
 {% macro seed_values(model, agate_table) %}
     {% set types = model.config.get('column_types', {}) %}
     {% set rows = [] %}
@@ -99,8 +98,9 @@
 
 
 {#
-  With its rows, in one commit, and with the table's properties, since a seed has a change feed like every other
-  table; in the form that does without complaint about what a killed creation has left behind.
+  Create the table of a seed with its rows in one commit, and with its table properties: dbt-spark leaves them out, but
+  a seed needs a change feed like every other table. `create or replace` also works on a folder that a killed `create
+  table` has left behind.
 #}
 {% macro spark__create_csv_table(model, agate_table) %}
     {% set types = model.config.get('column_types', {}) %}
@@ -110,13 +110,14 @@
         {{ tblproperties_clause() }}
         as select
             {%- for name in agate_table.column_names %}
-            cast(null as {{ types.get(name, adapter.convert_type(agate_table, loop.index0)) }}) as {{ name }}{{ ',' if not loop.last }}
+            {%- set type = types.get(name, adapter.convert_type(agate_table, loop.index0)) %}
+            cast(null as {{ type }}) as {{ name }}{{ ',' if not loop.last }}
             {%- endfor %}
         where false
         {{ 'union all ' ~ seed_values(model, agate_table) if agate_table.rows }}
     {% endset %}
     {% do run_query(sql) %}
-    {% do run_state().seeds_made.append(model.unique_id) %}
-    {% do note_made(was_there=false) %}
+    {% do run_state().seeds_created.append(model.unique_id) %}
+    {% do note_adapter_write(was_there=false) %}
     {% do return(sql) %}
 {% endmacro %}

@@ -1,13 +1,14 @@
 {#
-  For the test every_line_is_accounted_for: the lines of a feed that are unaccounted for, neither in its silver table, nor
-  superseded there by another line, nor in quarantine; and those that wait there for what is registered, or with a reason
-  that its contract does not have. In a build, those that have arrived since the test last passed, or that quarantine has
-  released since; all of them if the table has lost a key. When everything is read, also rows of silver and of quarantine
-  that no line accounts for.
+  The query of the test every_line_is_accounted_for, one row per problem:
+    - a line of the feed is neither in its silver table, nor superseded there by another line, nor in quarantine;
+    - a line in quarantine waits for a key that is registered, or has a reason that its contract does not have;
+    - when everything is read: a row of silver or of quarantine comes from no line.
+  In a build, the test reads the lines that have arrived, or were released from quarantine, since it last passed; all
+  lines if the silver table has lost a key.
 #}
 {% macro unaccounted_lines(silver, feed, same_row, superseded) -%}
     {%- set bronze, quarantine = source('bronze', feed), ref('quarantine') -%}
-    {#- While dbt parses there are no contracts: let it know what the test depends on. #}
+    {#- While dbt parses there are no contracts. This call lets it know which tables the test depends on. #}
     {%- do dimensions() -%}
     {%- if not execute -%}{%- do return("select 'dbt is parsing' as problem where false") -%}{%- endif -%}
     {%- set contract = contracts().get(feed) -%}
@@ -109,7 +110,7 @@ select * from problems
 {%- endmacro %}
 
 
-{# Query: lines neither in silver nor in quarantine. A hash of every line would take longer than the joins: of few, here. #}
+{# Query: lines neither in silver nor in quarantine. Only lines without a row in silver are hashed: hashing is slow. #}
 {% macro lines_without_place(feed) %}
     select
         'line neither in silver nor in quarantine' as problem,
@@ -140,9 +141,10 @@ select * from problems
 {%- endmacro %}
 
 
-{# Query: refused lines whose reason is none of their feed's. #}
+{# Query: lines in quarantine with a reason that is not one of their feed. #}
 {% macro foreign_reasons(contract, waits) %}
-    {%- set reasons = ['malformed'] + (['missing_key', 'bad_value'] if contract else []) + ([waits.reason] if waits else []) %}
+    {%- set reasons = ['malformed'] + (['missing_key', 'bad_value'] if contract else []) %}
+    {%- if waits %}{% do reasons.append(waits.reason) %}{% endif %}
     select
         'reason that the contract does not have' as problem,
         raw
@@ -151,7 +153,7 @@ select * from problems
 {%- endmacro %}
 
 
-{# Query: lines that wait for what is there: they move on in the build that registers it. #}
+{# Query: lines that still wait for a key that is registered. The build that registers it should have released them. #}
 {% macro lines_that_need_not_wait(waits) %}
     select
         'line waits in quarantine for what is registered' as problem,
@@ -161,7 +163,7 @@ select * from problems
 {%- endmacro %}
 
 
-{# The columns of a feed's line as silver has them, with commas: instants for epoch seconds, and `event_time`. #}
+{# The select list of a feed's line with silver's types: epoch seconds as instants, and `event_time` added. #}
 {% macro line_columns(contract, prefix='') -%}
     {%- for column in contract.columns if contract %}
         {{ instant(prefix ~ column.name) if column.unit else prefix ~ column.name }} as {{ column.name }},
@@ -178,13 +180,13 @@ select * from problems
 {%- endmacro %}
 
 
-{# Condition: the key of a silver row, `kept`, is that of the `line`. #}
+{# Condition: a silver row, `kept`, has the same key as the `line`. #}
 {% macro is_same_row(settings) -%}
-    {%- for column in key_of(settings) %}line.{{ column }} = kept.{{ column }}{{ ' and ' if not loop.last }}{% endfor -%}
+    {%- for key in key_of(settings) %}line.{{ key }} = kept.{{ key }}{{ ' and ' if not loop.last }}{% endfor -%}
 {%- endmacro %}
 
 
-{# Condition: a row of silver is of a date of the lines, if the table is pruned by dates. #}
+{# Condition: the date of a silver row is one of the lines' dates, if the table has `prune_by`; else true. #}
 {% macro on_line_dates(settings, feed, contract) -%}
     {%- set column = (settings.meta or {}).get('prune_by') -%}
     {%- if not column -%}{%- do return('true') -%}{%- endif -%}
@@ -193,7 +195,7 @@ select * from problems
 {%- endmacro %}
 
 
-{# Whether the tested model has lost a key since this test last passed: any line of the feed may have been it. #}
+{# Whether the tested model has lost a key since this test last passed: then all lines must be checked. #}
 {% macro has_lost_rows(settings) %}
     {% set table = ref(graph.nodes[model.attached_node].name) %}
     {% do return(has_lost_keys(table, key_of(settings) | join(', '), model_read().inputs[input_name(table)].from)) %}

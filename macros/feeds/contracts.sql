@@ -1,7 +1,7 @@
 {#
-  The contracts of the feeds, models/bronze/<feed>.yml, by bronze table: topic or folder, event_time, silver, waits_for
-  and bad_value as they stand there, and `columns`, each with name, data_type, required, unit, field and person. dbt
-  knows them once it has read all files: none while it parses, and none in unit tests.
+  The contracts of the feeds, by bronze table: topic or folder, event_time, silver, waits_for and bad_value as in
+  models/bronze/<feed>.yml, and `columns`, each with name, data_type, required, unit, field and person. Empty while dbt
+  parses, because it has not read all files yet, and empty in unit tests.
 #}
 {% macro contracts() %}
     {% set found = {} %}
@@ -16,7 +16,7 @@
 {% endmacro %}
 
 
-{# What facts wait for: {model: (relation, key column)}. Whoever reads it depends on all of them. #}
+{# The tables whose keys facts wait for: {model: (relation, key column)}. A model that calls this depends on all. #}
 {% macro dimensions() %}
     {% do return({
         'device_assignments': (ref('device_assignments'), 'device_id'),
@@ -26,7 +26,7 @@
 {% endmacro %}
 
 
-{# What the lines of a feed wait for: {reason, column, dimension, key}; none if it is nothing. #}
+{# What the lines of a feed wait for: {reason, column, dimension, key}; none if they wait for nothing. #}
 {% macro waits_for(contract) %}
     {% for column, name in (contract.waits_for or {}).items() %}
         {% set person = (contract.columns | selectattr('name', 'eq', column) | first).person %}
@@ -38,14 +38,15 @@
 
 
 {#
-  Why a bronze row cannot be used, whatever the dimensions hold: the first reason that applies, NULL if none. Columns
-  are those of the feed's bronze table.
+  SQL expression over the columns of a bronze table: the first reason why the row cannot be used, apart from keys that
+  are not registered; NULL if there is none.
 #}
 {% macro refusal(contract) -%}
     {%- set missing_key, bad_value = [], contract.bad_value | list -%}
     {%- for column in contract.columns -%}
         {%- if column.required -%}
-            {%- do missing_key.append(is_empty(column.name) if column.data_type == 'string' else column.name ~ ' is null') -%}
+            {%- set is_missing = is_empty(column.name) if column.data_type == 'string' else column.name ~ ' is null' -%}
+            {%- do missing_key.append(is_missing) -%}
         {%- elif contract.folder and column.data_type != 'string' -%}
             {%- do bad_value.append(is_unreadable(column)) -%}
         {%- endif -%}
@@ -59,25 +60,25 @@
 {%- endmacro %}
 
 
-{# Condition: a text is absent or blank. #}
+{# Condition: a text column is NULL or blank. #}
 {% macro is_empty(column) -%}
     coalesce(trim({{ column }}) = '', true)
 {%- endmacro %}
 
 
-{# Condition: the line of a CSV file has a value for an optional column, but not one of its type. #}
+{# Condition: a line of a CSV file has a value for an optional column, but not of the column's type. #}
 {% macro is_unreadable(column) -%}
     ({{ column.name }} is null and trim(get_json_object(_fields, '$.{{ column.field or column.name }}')) != '')
 {%- endmacro %}
 
 
-{# Condition: the dimension row that a line of quarantine waits for is there. #}
+{# Condition: the key that a line of quarantine waits for is registered. #}
 {% macro is_released(waits) -%}
     reason = '{{ waits.reason }}' and _waits_for in (select cast({{ waits.key }} as string) from {{ waits.dimension }})
 {%- endmacro %}
 
 
-{# Query: the lines of a feed that have arrived, with the reason why each is refused, NULL if it is not. #}
+{# Query: the lines of a feed that have arrived, each with the reason why it is refused; NULL if it is not. #}
 {% macro lines_with_reason(feed) %}
     {%- set contract = contracts()[feed] -%}
     {%- set waits = waits_for(contract) %}
@@ -104,43 +105,45 @@
 {% endmacro %}
 
 
-{# Condition: a line of a feed can be used, whatever the dimensions hold; in unit tests all can. #}
+{# Condition: a line of a feed has no refusal(); true in unit tests. #}
 {% macro is_usable(feed) -%}
     {%- set contract = contracts().get(feed) -%}
     {{ '(' ~ refusal(contract) ~ ') is null' if contract else 'true' }}
 {%- endmacro %}
 
 
-{# The key of a refused line in quarantine, from expressions of its feed, its fields by name and the line. #}
+{# The key of a line in quarantine, from SQL expressions for its feed, its fields by name and the line itself. #}
 {% macro row_id(feed, fields, raw) -%}
     md5(concat_ws('\n', {{ feed }}, {{ fields }}, {{ raw }}))
 {%- endmacro %}
 
 
-{# The columns of a feed that quarantine keeps of a pending line: those of its contract, and the broker's order. #}
+{# The columns of a pending line that quarantine keeps: those of its contract, and the broker's timestamp and offset. #}
 {% macro record_columns(contract) %}
     {% set broker = [{'name': 'timestamp', 'data_type': 'double'}, {'name': 'offset', 'data_type': 'bigint'}] %}
     {% do return(contract.columns + (broker if contract.topic else [])) %}
 {% endmacro %}
 
 
-{# The record of a line as JSON. #}
+{# The columns of a pending line as JSON, for `_record` in quarantine. #}
 {% macro to_record(contract) -%}
     to_json(struct({{ record_columns(contract) | map(attribute='name') | join(', ') }}))
 {%- endmacro %}
 
 
-{# The record of a line, from `_record` in quarantine, as a struct. #}
+{# The columns of a pending line as a struct, from `_record` in quarantine. #}
 {% macro from_record(contract) -%}
     {%- set types = [] -%}
-    {%- for column in record_columns(contract) %}{% do types.append(column.name ~ ' ' ~ column.data_type) %}{% endfor -%}
+    {%- for column in record_columns(contract) -%}
+        {%- do types.append(column.name ~ ' ' ~ column.data_type) -%}
+    {%- endfor -%}
     from_json(_record, '{{ types | join(", ") }}')
 {%- endmacro %}
 
 
 {#
-  The feed's rows that a silver event table takes in this run, as a subquery: the usable ones that have arrived in
-  bronze, and those that quarantine has released since their dimension row is there.
+  The rows of a feed that a silver event table reads in this run, as a subquery: usable rows that have arrived in
+  bronze, and rows that quarantine has released because their key is now registered.
 #}
 {% macro arrivals(feed) -%}
     {%- set contract = contracts().get(feed) -%}
@@ -163,8 +166,8 @@
 
 
 {#
-  Raises an error if no test holds that each line of a feed is accounted for in its silver table, or if lines wait for two
-  dimensions with one reason.
+  Raises an error if the silver table of a feed has no test every_line_is_accounted_for, or if lines wait for different
+  dimensions with the same reason.
 #}
 {% macro check_contracts() %}
     {% set dimension_of = {} %}
@@ -178,7 +181,8 @@
         {% endif %}
     {% endfor %}
     {% set tested = {} %}
-    {% for node in graph.get('nodes', {}).values() if node.test_metadata and node.test_metadata.name == 'every_line_is_accounted_for' %}
+    {% set name = 'every_line_is_accounted_for' %}
+    {% for node in graph.get('nodes', {}).values() if (node.test_metadata or {}).name == name %}
         {% do tested.update({node.test_metadata.kwargs.feed: graph.nodes[node.attached_node].name}) %}
     {% endfor %}
     {% for feed, contract in contracts().items() if tested.get(feed) != contract.silver %}

@@ -1,8 +1,7 @@
 {#
-  The rows of `relation` committed since this model last read it, as a subquery with a column
-  `_change_type` (insert, update_preimage, update_postimage, delete); all its rows, as inserts, when
-  the model is made anew or compared whole. Name the columns that you select: Spark cannot prune
-  a `select *` of a change feed under a semi join.
+  The rows of `relation` committed since this model last read it, as a subquery with a column `_change_type` (insert,
+  update_preimage, update_postimage, delete). When the model is rebuilt or compared whole: all rows, as inserts. Name
+  the columns that you select: under a semi join Spark cannot prune the columns of a `select *` from a change feed.
 #}
 {% macro changes(relation) %}
     {%- do follow(relation) -%}
@@ -21,9 +20,9 @@
 
 
 {#
-  The change feed of a table after version `from` up to `to`, a table function. Its name is in
-  capitals since Spark resolves a name once a query, and would take the feed for the table wherever
-  a query reads both; catalogs do not mind the case.
+  The change feed of a table, from the version after `from` up to `to`, as a call of a table function. The name is in
+  capitals because Spark resolves each name once per query: if a query read a table and its feed by the same name, it
+  would mistake one for the other. Catalogs ignore case.
 #}
 {% macro change_feed(relation, from, to) -%}
     {%- set name = [relation.database, relation.schema, relation.identifier] | reject('none') | join('.') -%}
@@ -31,7 +30,7 @@
 {%- endmacro %}
 
 
-{# Whether `relation` has news for this model: false lets it leave out work for what stayed the same. #}
+{# Whether `relation` has changed since this model last read it. If not, the model can leave out a part of its query. #}
 {% macro has_changes(relation) %}
     {% do follow(relation) %}
     {% set read = model_read() %}
@@ -40,23 +39,23 @@
 {% endmacro %}
 
 
-{# Whether rows of `relation` were deleted since this model last read it: false lets it leave out work for them. #}
+{# Whether rows of `relation` may have been deleted since this model last read it. #}
 {% macro has_deletes(relation) %}
     {% do return(has_changes(relation) and deletes_since(relation, model_read().inputs[input_name(relation)].from)) %}
 {% endmacro %}
 
 
 {#
-  A table at its version of the beginning of this run, for a model that reads its own: what is kept of
-  that would be planned and computed anew once the model has written it. By its folder, since Spark plans anew
-  whatever reads a table of that name, whichever version. On other targets builds may overlap, and a MERGE must
-  see what another has written.
+  A table at its version at the start of this run, for a model that reads its own table. When a table is written, Spark
+  computes again every cached query that names the table, whatever version the query reads. Naming the table by its
+  folder avoids that. On other targets builds may overlap, and a MERGE must see what another build has written: there
+  this is the table itself.
 #}
-{% macro as_it_was(relation) -%}
+{% macro at_run_start(relation) -%}
     {%- do model_read().update({'reads_itself': true}) -%}
     {%- if model_read().mode == 'changes' and nodes_share_session() -%}
         {%- set version = commits(relation)[0].version -%}
-        {%- if input_name(relation) in run_state().elsewhere -%}
+        {%- if input_name(relation) in run_state().outside_warehouse -%}
             {{ relation }}
         {%- else -%}
             delta.`{{ [warehouse(), relation.schema, relation.identifier] | join('/') | replace('`', '``') }}`

@@ -1,20 +1,21 @@
 {#
-  The newest commits of a Delta table, newest first, back to version `down_to` where the log still
-  has it: a list of {version, committed_at, operation, appends, deletes, is_upkeep, written,
-  vacuumed_before}, the last for a VACUUM: files given up before then are gone. Asked once a run for each input,
-  so every model of a run sees the same version of it.
+  The newest commits of a Delta table, newest first, at least back to version `down_to` if the log still has it: a list
+  of {version, committed_at, operation, appends, deletes, is_maintenance, written, vacuumed_before}. `written` counts
+  the rows that were inserted, updated and deleted. `vacuumed_before` is set for a VACUUM only: it may have removed the
+  files that were out of use before then. All models of a run see the same version of a table, because its log is read
+  once.
 #}
 {% macro commits(relation, down_to=none) %}
     {% set known = run_state().commits %}
     {% set name = input_name(relation) %}
     {% if name not in known %}
-        {# Of two nodes that ask at once the first answer counts. #}
+        {# If two threads read the log at the same time, both use the result of the first. #}
         {% for table, found in read_commits(relation, oldest_watermarks()).items() %}
             {% do known.setdefault(table, found) %}
         {% endfor %}
     {% endif %}
     {% if down_to is not none and known[name][-1].version > down_to %}
-        {# Later commits than the first look are cut off: the run stays at the version it saw first. #}
+        {# Leave out commits that are newer than the first read, so that the run stays at one version. #}
         {% set found = read_commits(relation, {name: down_to})[name] %}
         {% do known.update({name: found | selectattr('version', 'le', known[name][0].version) | list}) %}
     {% endif %}
@@ -23,23 +24,24 @@
 
 
 {#
-  Called at the start of a run: dbt's threads would all ask first, and one of them see what another has just written
-  as what was there before.
+  Read all logs at the start of a run. Otherwise dbt's first threads would do it concurrently, and one of them could
+  mistake a commit of another for one from before the run.
 #}
-{% macro look_at_logs() %}
+{% macro read_all_logs() %}
     {% if execute and is_run_of_models() and nodes_share_session() %}{% do commits(watermarks_relation()) %}{% endif %}
 {% endmacro %}
 
 
 {# Whether a commit of a table after version `from` may have deleted rows. #}
 {% macro deletes_since(relation, from) %}
-    {% do return(commits(relation, from) | selectattr('version', 'gt', from) | selectattr('deletes') | list | length > 0) %}
+    {% set later = commits(relation, from) | selectattr('version', 'gt', from) | list %}
+    {% do return(later | selectattr('deletes') | list | length > 0) %}
 {% endmacro %}
 
 
 {#
-  Look at the model's table again, which has just been written: its readers start at once, and would
-  each ask. All of its log that is known is read anew, for the table may be another one of its name.
+  Read the log of the model's table again, which has just been written, before the models that read it start. All known
+  versions are read again, because the table may have been dropped and created.
 #}
 {% macro note_version() %}
     {% if is_run_of_models() %}
@@ -52,20 +54,22 @@
 
 
 {#
-  The same for a table that the adapter's materialization has written. One that is made anew in the embedded
-  lakehouse has one commit more than its log had, if there was one, and if nothing else is done to it.
+  The same for a table that the adapter's materialization has written. In the embedded lakehouse, a rebuild adds exactly
+  one commit to the table's log unless hooks, comments or a contract add more, so the log need not be read.
 #}
-{% macro note_made(was_there) %}
+{% macro note_adapter_write(was_there) %}
     {% set state = run_state() %}
     {% set name = input_name(this) %}
-    {# Not so where tables lie elsewhere, nor of a younger log of a name that had marks, of which the first look saw no more. #}
-    {% set is_found = not config.get('location_root')
-        and input_name(watermarks_relation()) in state.commits and input_name(watermarks_relation()) not in state.elsewhere
+    {# Only if the table is under the warehouse and its whole log was read at the start of the run: of a table with
+       watermarks, only the versions from the oldest watermark on were read. #}
+    {% set watermarks = input_name(watermarks_relation()) %}
+    {% set is_log_known = not config.get('location_root')
+        and watermarks in state.commits and watermarks not in state.outside_warehouse
         and (name in state.commits) == was_there and (was_there or name not in oldest_watermarks()) %}
     {% set is_one_commit = model_read().mode == 'full' and model.language != 'python' and not (
         pre_hooks or post_hooks or config.get('persist_docs') or config.get('contract', {}).enforced
     ) %}
-    {% if is_found and is_one_commit and not builds_may_overlap() %}
+    {% if is_log_known and is_one_commit and not builds_may_overlap() %}
         {% do note_write('CREATE OR REPLACE TABLE AS SELECT') %}
     {% else %}
         {% do note_version() %}
@@ -74,9 +78,9 @@
 
 
 {#
-  Take the model's write for the next commit after those known, where one build at a time writes: that spares
-  a look at its log, and confirm_writes() looks at all such at the end. `written` counts the rows; none of a table
-  made anew.
+  Assume that the model's write is the commit after the last known one, instead of reading the log. Only where builds
+  do not overlap; confirm_writes() checks all these assumptions at the end of the run. `written` counts the rows that
+  were inserted, updated and deleted; none for a table that was rebuilt.
 #}
 {% macro note_write(operation, written=none) %}
     {% set state = run_state() %}
@@ -88,7 +92,7 @@
         'operation': operation,
         'appends': operation == 'WRITE',
         'deletes': not written or written.deletes > 0,
-        'is_upkeep': false,
+        'is_maintenance': false,
         'vacuumed_before': none,
         'written': written,
         'table': this,
@@ -99,25 +103,29 @@
 
 
 {#
-  Whether the writes that note_write() took for granted are as they were taken to be, and ask when they were
-  committed. If something else wrote in between they are not, and what was read of them is read again.
+  Whether all commits that note_write() assumed are in the logs; sets their times. If not, something else has written a
+  table during the run. No watermarks are recorded then, and the next run reads the same changes again.
 #}
 {% macro confirm_writes() %}
     {% set writes = run_state().writes %}
-    {% set elsewhere = run_state().elsewhere %}
+    {% set outside = run_state().outside_warehouse %}
     {% if writes %}
-        {# A table that is there for certain, lest the pattern finds none. #}
+        {# Include the table of watermarks, which always exists: Spark refuses a pattern that matches no file. #}
         {% set watermarks = input_name(watermarks_relation()) %}
-        {% set versions = {watermarks: run_state().commits[watermarks][0].version} if watermarks in run_state().commits else {} %}
-        {% for name, commit in writes.items() if name not in elsewhere %}
+        {% set known = run_state().commits %}
+        {% set versions = {watermarks: known[watermarks][0].version} if watermarks in known else {} %}
+        {% for name, commit in writes.items() if name not in outside %}
             {% do versions.update({name: commit.version}) %}
         {% endfor %}
         {% set logs = read_logs('{' ~ versions | join(',') | replace('.', '/') ~ '}', versions) if versions else {} %}
         {% for name, commit in writes.items() %}
             {% set own = logs[name] if name in logs else default__read_commits(commit.table, {})[name] %}
             {% set found = own | selectattr('version', 'eq', commit.version) | first | default({}) %}
-            {% if found.operation != commit.operation or (commit.written and found.written not in (none, commit.written)) %}
-                {% do log('Something else wrote ' ~ name ~ ' during this build: the next one does its work again.', info=true) %}
+            {% set has_other_rows = commit.written and found.written not in (none, commit.written) %}
+            {% if found.operation != commit.operation or has_other_rows %}
+                {% do log(
+                    'Something else wrote ' ~ name ~ ' during this build: the next build repeats its work.', info=true
+                ) %}
                 {% do return(false) %}
             {% endif %}
             {% do commit.update({'committed_at': found.committed_at}) %}
@@ -127,15 +135,15 @@
 {% endmacro %}
 
 
-{# Of a table that has just been written and may have no reader: the first one looks. #}
+{# Forget the commits of a table that has just been written: the first model that reads it, if any, reads its log. #}
 {% macro forget_version() %}
     {% do run_state().commits.pop(input_name(this), none) %}
 {% endmacro %}
 
 
 {#
-  The commits of a table, {name: commits}, and maybe of others, newest first; `oldest` has the version
-  down to which they are wanted, by name; without one, some.
+  The commits of a table, and possibly of others: {name: commits, newest first}. `oldest` maps a name to the oldest
+  version that is needed; of a table that it does not name, the newest commits suffice.
 #}
 {% macro read_commits(relation, oldest) %}
     {% do return(adapter.dispatch('read_commits', 'fitness')(relation, oldest)) %}
@@ -143,7 +151,7 @@
 
 {% macro default__read_commits(relation, oldest) %}
     {% set name = input_name(relation) %}
-    {# As many as a run is likely to need. #}
+    {# Ten are enough in most runs. #}
     {% set found = run_query('describe history ' ~ relation ~ ' limit 10').rows %}
     {% set older = found[-1]['version'] - oldest[name] if name in oldest else 0 %}
     {% if older > 0 %}
@@ -152,37 +160,39 @@
     {% do return({name: as_commits(found)}) %}
 {% endmacro %}
 
-{# Databricks looks for macros of Spark too, and its managed tables lie in no folder of ours. #}
+{# Without this, dbt-databricks would use the macro of Spark; the folders of its managed tables are not known here. #}
 {% macro databricks__read_commits(relation, oldest) %}
     {% do return(default__read_commits(relation, oldest)) %}
 {% endmacro %}
 
 {#
-  Below the warehouse folder the logs of all tables are read by one statement, at the first question; it takes
-  as long as one `describe history`.
+  The first call reads the logs of all tables below the warehouse folder by one statement, which takes as long as one
+  `describe history`.
 #}
 {% macro spark__read_commits(relation, oldest) %}
     {% set known = run_state().commits %}
     {% set name = input_name(relation) %}
-    {% set elsewhere = run_state().elsewhere %}
+    {% set outside = run_state().outside_warehouse %}
     {% set found = {} %}
-    {% if not known or (name in known and name not in elsewhere) %}
+    {% if not known or (name in known and name not in outside) %}
         {% do found.update(read_logs(relation.schema ~ '/' ~ relation.identifier if known else '*/*', oldest)) %}
     {% endif %}
     {% if name not in found %}
-        {% do elsewhere.append(name) %}
+        {% do outside.append(name) %}
         {% do found.update(default__read_commits(relation, oldest)) %}
     {% endif %}
     {% do return(found) %}
 {% endmacro %}
 
 
-{# The commits of the tables whose folders, `schema/table`, a pattern names; `oldest` as for read_commits(). #}
+{# The commits of the tables whose folders, `schema/table`, match a pattern; `oldest` as for read_commits(). #}
 {% macro read_logs(tables, oldest) %}
     {% set versions = [] %}
-    {% for table, version in oldest.items() %}{% do versions.append("when '" ~ table ~ "' then " ~ version) %}{% endfor %}
+    {% for table, version in oldest.items() %}
+        {% do versions.append("when '" ~ table ~ "' then " ~ version) %}
+    {% endfor %}
     {% set wanted = 'case ' ~ log_table() ~ ' ' ~ versions | join(' ') ~ ' else 0 end' if versions else 0 %}
-    {# A writer may leave out what it did: its commit is news all the same. #}
+    {# `info` is NULL if a writer did not add a commitInfo to its commit; the commit counts as a change all the same. #}
     {% set query %}
         select
             name,
@@ -211,21 +221,23 @@
 {% endmacro %}
 
 
-{# Rows of `describe history`, newest first, as commits() gives them. #}
+{# Convert rows of `describe history`, newest first, to the form that commits() returns. #}
 {% macro as_commits(rows) %}
     {% set found = [] %}
     {% for row in rows %}
         {% set metrics = row['operationMetrics'] | string %}
         {% set appends = row['operation'] == 'STREAMING UPDATE'
             or (row['operation'] == 'WRITE' and 'Append' in (row['operationParameters'] | string)) %}
+        {% set deletes_none = appends or is_maintenance(row['operation'])
+            or metric(metrics, 'numTargetRowsDeleted') == '0' %}
         {% set committed_at = utc_text(row['timestamp']) %}
         {% do found.append({
             'version': row['version'] | int,
             'committed_at': committed_at,
             'operation': row['operation'],
             'appends': appends,
-            'deletes': not (appends or is_upkeep(row['operation']) or metric(metrics, 'numTargetRowsDeleted') == '0'),
-            'is_upkeep': is_upkeep(row['operation']),
+            'deletes': not deletes_none,
+            'is_maintenance': is_maintenance(row['operation']),
             'written': written_rows(row['operation'], metrics),
             'vacuumed_before': vacuumed_before(row, committed_at) if row['operation'] == 'VACUUM START' else none,
         }) %}
@@ -234,10 +246,12 @@
 {% endmacro %}
 
 
-{# How many rows a commit wrote, as count_sql() counts them; none if it does not say. #}
+{# How many rows a commit inserted, updated and deleted; none if its metrics do not say. #}
 {% macro written_rows(operation, metrics) %}
     {% if operation == 'MERGE' %}
-        {% set names = {'inserts': 'numTargetRowsInserted', 'updates': 'numTargetRowsUpdated', 'deletes': 'numTargetRowsDeleted'} %}
+        {% set names = {
+            'inserts': 'numTargetRowsInserted', 'updates': 'numTargetRowsUpdated', 'deletes': 'numTargetRowsDeleted'
+        } %}
     {% else %}
         {% set names = {'inserts': 'numOutputRows'} %}
     {% endif %}
@@ -250,15 +264,15 @@
 {% endmacro %}
 
 
-{# One of a commit's metrics, as text; none if it has none of that name. #}
+{# A number among a commit's metrics or parameters, as text; none if there is none of that name. #}
 {% macro metric(metrics, name) %}
     {% do return((modules.re.findall(name ~ "\\W+(\\d+)", metrics) or [none])[0]) %}
 {% endmacro %}
 
 
 {#
-  An instant as text in UTC, the same however a connection gives it: as text or naive in the session's
-  time zone, which is UTC; aware; or, by pyspark, naive and local.
+  An instant as text in UTC. Connections return instants in different forms: as text or naive datetimes in the session's
+  time zone, which is UTC; as aware datetimes; or (pyspark) as naive datetimes in the local time zone.
 #}
 {% macro utc_text(instant) %}
     {% if instant is string %}
@@ -272,7 +286,7 @@
 {% endmacro %}
 
 
-{# Comparable with committed_at. #}
+{# The time before which a VACUUM's files were out of use, in the form of committed_at. #}
 {% macro vacuumed_before(row, committed_at) %}
     {% set parameters = row['operationParameters'] | string %}
     {% set kept = metric(parameters, 'specifiedRetentionMillis') or metric(parameters, 'defaultRetentionMillis') %}
@@ -282,7 +296,7 @@
 
 
 {# Operations that change no row. #}
-{% macro is_upkeep(operation) %}
+{% macro is_maintenance(operation) %}
     {% do return(
         operation in ('OPTIMIZE', 'VACUUM START', 'VACUUM END', 'CREATE TABLE', 'REORG', 'CLUSTER BY')
         or 'PROPERTIES' in operation

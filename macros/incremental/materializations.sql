@@ -1,9 +1,13 @@
 {#
-  A model that follows changes is written by write_changes(), and costs no statement when its inputs
-  have no news; one that is made anew or compared whole is built by the adapter's own
-  materialization, with schema changes, grants and comments. Snapshots likewise. What reads a snapshot or a
-  table that is always made anew looks at its log after it was made. In a build, a test
-  none of whose tables has changed since it passed has passed; `dbt test` runs every test.
+  dbt's materializations, replaced to follow changes:
+
+    incremental  A model that follows changes is written by write_changes(). If no input has changed, it runs no
+                 statement. A model that is rebuilt or compared whole is built by the adapter's own materialization,
+                 which also applies schema changes, grants and comments.
+    snapshot     If no input has changed, a snapshot runs no statement.
+    table        Built by the adapter, as snapshots are. The log of the new table is read when a model needs it.
+    test         In a build, a test passes without a query if none of its tables has changed since it last passed, or if
+                 it was decided when its model was written (row_tests.sql). `dbt test` runs every test.
 #}
 {% materialization incremental, adapter='spark', supported_languages=['sql', 'python'] %}
     {% do check_follows_inputs(model) %}
@@ -12,8 +16,8 @@
     {% endif %}
     {% set was_there = load_relation(this) is not none %}
     {% set built = dbt.materialization_incremental_spark() %}
-    {% do note_made(was_there) %}
-    {% do judge_table() %}
+    {% do note_adapter_write(was_there) %}
+    {% do evaluate_tests() %}
     {{ return(built) }}
 {% endmaterialization %}
 
@@ -24,7 +28,7 @@
     {% endif %}
     {% set built = dbt.materialization_incremental_databricks() %}
     {% do note_version() %}
-    {% do judge_table() %}
+    {% do evaluate_tests() %}
     {{ return(built) }}
 {% endmaterialization %}
 
@@ -41,23 +45,23 @@
 {% endmaterialization %}
 
 {% materialization snapshot, adapter='spark' %}
-    {% set built = dbt.materialization_snapshot_spark() if has_news() else leave_as_it_is() %}
+    {% set built = dbt.materialization_snapshot_spark() if has_news() else skip_build() %}
     {% do forget_version() %}
     {{ return(built) }}
 {% endmaterialization %}
 
 {% materialization snapshot, adapter='databricks' %}
-    {% set built = dbt.materialization_snapshot_databricks() if has_news() else leave_as_it_is() %}
+    {% set built = dbt.materialization_snapshot_databricks() if has_news() else skip_build() %}
     {% do forget_version() %}
     {{ return(built) }}
 {% endmaterialization %}
 
 {% materialization test, adapter='spark' %}
-    {{ return(pass_unread() if is_passed_unread() else dbt.materialization_test_default()) }}
+    {{ return(skip_test() if is_skipped() else dbt.materialization_test_default()) }}
 {% endmaterialization %}
 
 {% materialization test, adapter='databricks' %}
-    {{ return(pass_unread() if is_passed_unread() else dbt.materialization_test_default()) }}
+    {{ return(skip_test() if is_skipped() else dbt.materialization_test_default()) }}
 {% endmaterialization %}
 
 
@@ -66,7 +70,7 @@
 {% endmacro %}
 
 
-{# Whether there is anything to do: not so if changes are followed and no input has any. #}
+{# Whether the current node must run: false if it follows changes and no input has changed. #}
 {% macro has_news() %}
     {% set read = model_read() %}
     {% do return(read.mode != 'changes' or read.inputs.values() | selectattr('is_changed') | list | length > 0) %}
@@ -79,35 +83,35 @@
         {% do write_changes() %}
         {{ run_hooks(post_hooks) }}
     {% else %}
-        {% do leave_as_it_is() %}
+        {% do skip_build() %}
     {% endif %}
-    {# Its readers start at once, and would each ask. #}
+    {# Read its log, if it is not known, before the models that read it start. #}
     {% do commits(this) %}
     {% do return({'relations': [this]}) %}
 {% endmacro %}
 
 
-{# Whether the model may have rows to write: not if no slice is touched, unless it also takes rows of its own table. #}
+{# Whether the model may have rows to write: a slice is touched, or the model also reads its own table. #}
 {% macro has_batch() %}
     {% set read = model_read() %}
     {% do return(read.get('touched', {}).filter != 'none' or read.get('reads_itself', false)) %}
 {% endmacro %}
 
 
-{% macro leave_as_it_is() %}
+{% macro skip_build() %}
     {% call noop_statement('main', 'nothing changed') %}{% endcall %}
     {% do return({'relations': [this]}) %}
 {% endmacro %}
 
 
-{# Whether a test has passed without a look at its tables. #}
-{% macro is_passed_unread() %}
-    {% do return(not has_news() or is_judged()) %}
+{# Whether the current test passes without a query. #}
+{% macro is_skipped() %}
+    {% do return(not has_news() or is_decided()) %}
 {% endmacro %}
 
 
-{% macro pass_unread() %}
+{% macro skip_test() %}
     {% set message = 'decided with its model' if has_news() else 'nothing changed' %}
-    {% do store_raw_result('main', message=message, code='', rows_affected='', agate_table=run_state().passed) %}
+    {% do store_raw_result('main', message=message, code='', rows_affected='', agate_table=run_state().pass_result) %}
     {% do return({'relations': []}) %}
 {% endmacro %}

@@ -1,6 +1,6 @@
 {#
-  How dbt's merge strategy writes here when the model is compared whole: a row is rewritten only if
-  a value differs, and what the model no longer yields is deleted. Keys are compared null-safe.
+  Replaces the MERGE of dbt's strategy `merge`, which writes a model that is compared whole. It updates a row only if a
+  value differs, and deletes rows that the model no longer yields. Keys are compared null-safe.
 #}
 {% macro spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
     {% do return(merge_whole(target, source, column_names_of(target))) %}
@@ -26,7 +26,7 @@
 {% endmacro %}
 
 
-{# The key of the model at hand, a list of column names. #}
+{# The key of the current model, a list of column names. #}
 {% macro key_columns() %}
     {% set key = config.require('unique_key') %}
     {% do return([key] if key is string else key) %}
@@ -38,10 +38,11 @@
 {%- endmacro %}
 
 
-{# Condition: a value differs, the key aside. Lineage alone is no difference, unless it decides which row is newest. #}
+{# Condition: a column differs, other than the key and lineage columns (`_...`) that are not in `newest_by`. #}
 {% macro differs(columns) -%}
     {%- set same = ['true'] -%}
-    {%- for c in columns if c not in key_columns() and (not c.startswith('_') or c in model_setting('newest_by', [])) -%}
+    {%- set order = model_setting('newest_by', []) -%}
+    {%- for c in columns if c not in key_columns() and (not c.startswith('_') or c in order) -%}
         {%- do same.append('source.' ~ c ~ ' <=> target.' ~ c) -%}
     {%- endfor -%}
     not ({{ same | join(' and ') }})

@@ -1,12 +1,12 @@
 {#
-  How the model at hand reads its inputs in this run, decided once, before its first line is written:
+  How the current node (model, snapshot or test) reads its inputs in this run. Decided once, when its SQL is rendered:
     model   its name, `schema.table`
-    mode    'full'     the table is made anew from everything
-            'whole'    everything is read and compared with the table, row by row
-            'changes'  only what was committed since the watermarks is read
-    inputs  {name: {from, to, last, is_changed, commits}}: versions, `from` exclusive, `to` inclusive,
-            the commit of `to`, and how many commits between changed rows
-    logic   fingerprint of the model's code and the project's vars: another one means 'whole'
+    mode    'full'     the table is rebuilt from all rows of the inputs
+            'whole'    all rows of the inputs are read, and the result is compared with the table row by row
+            'changes'  only rows committed since the watermarks are read
+    inputs  {name: {from, to, last, is_changed, commits}}: the versions read, `from` exclusive and `to` inclusive; the
+            commit of `to`; whether, and in how many commits, rows have changed between them
+    logic   a fingerprint of the model's code and of the vars that it names; if it changes, the mode is 'whole'
 #}
 {% macro model_read() %}
     {% if not is_building() %}
@@ -15,7 +15,7 @@
     {% set reads = run_state().reads %}
     {% if model.unique_id not in reads %}
         {% do reads.update({model.unique_id: plan_read()}) %}
-        {% if has_news() and not is_judged() %}{% do keep_inputs_for_run() %}{% endif %}
+        {% if has_news() and not is_decided() %}{% do keep_inputs_for_run() %}{% endif %}
     {% endif %}
     {% do return(reads[model.unique_id]) %}
 {% endmacro %}
@@ -25,7 +25,7 @@
     {% set name = input_name(this) %}
     {% set marks = watermarks().get(name, {}) %}
     {% set logic = fingerprint() %}
-    {% set read = {'model': name, 'mode': 'changes' if is_made() else 'full', 'inputs': {}, 'logic': logic} %}
+    {% set read = {'model': name, 'mode': 'changes' if may_read_changes() else 'full', 'inputs': {}, 'logic': logic} %}
     {% set reasons = [] %}
     {% set watched = watched_inputs() %}
     {% if model.resource_type in ('test', 'snapshot') and not can_follow(watched) %}
@@ -43,14 +43,15 @@
             'commits': none,
         }}) %}
         {% if read.mode == 'changes' %}
-            {% set news = seen | rejectattr('is_upkeep') | selectattr('version', 'gt', mark.version if mark else -1) | list %}
+            {% set last_read = mark.version if mark else -1 %}
+            {% set news = seen | rejectattr('is_maintenance') | selectattr('version', 'gt', last_read) | list %}
             {% do read.inputs[input].update({'is_changed': news | length > 0, 'commits': news | length}) %}
-            {% set reason = why_whole(input, mark, seen, news, relation, logic) %}
+            {% set reason = reason_for_whole(input, mark, seen, news, relation, logic) %}
             {% if reason %}{% do reasons.append(reason) %}{% endif %}
         {% endif %}
     {% endfor %}
     {% if not read.inputs and model.resource_type == 'model' %}
-        {# Made of nothing but its code: watched under a name of its own. #}
+        {# A model without inputs depends on its code only, which has a watermark under the name `code`. #}
         {% do read.inputs.update({'code': {'from': 0, 'to': 0, 'last': {'committed_at': ''}, 'is_changed': false}}) %}
         {% if read.mode == 'changes' and marks.get('code', {}).get('logic') != logic %}
             {% do reasons.append('its code or a var has changed') %}
@@ -58,14 +59,16 @@
     {% endif %}
     {% if reasons %}
         {% do read.update({'mode': 'whole'}) %}
-        {% if model.resource_type != 'test' %}{% do log(name ~ ': compared whole, because ' ~ reasons[0], info=true) %}{% endif %}
+        {% if model.resource_type != 'test' %}
+            {% do log(name ~ ': compared whole, because ' ~ reasons[0], info=true) %}
+        {% endif %}
     {% endif %}
     {% do return(read) %}
 {% endmacro %}
 
 
-{# Whether there is something to bring up to date, not to make anew. #}
-{% macro is_made() %}
+{# Whether the current node may read only changes: there is an earlier result, and no full refresh was asked for. #}
+{% macro may_read_changes() %}
     {% if model.resource_type == 'test' %}
         {% do return(not should_full_refresh() and not var('whole_tests', false)) %}
     {% elif model.resource_type == 'snapshot' %}
@@ -76,9 +79,9 @@
 
 
 {#
-  Whether a value of `key` that was in the table after version `from` is no longer. Of a dimension it
-  happens only when bronze rows are erased. A model names what admits its facts in the setting
-  `dimensions: {model: key column}`.
+  Whether a value of `key` that the table had at version `from` or later is no longer in it. In a dimension this happens
+  only if rows are deleted from bronze. The setting `dimensions: {model: key column}` of an event model names the tables
+  whose keys it requires.
 #}
 {% macro has_lost_keys(relation, key, from) %}
     {% if not deletes_since(relation, from) %}
@@ -96,10 +99,10 @@
 
 
 {#
-  Why the changes of an input cannot be followed from the watermark `mark` on; none where they can.
-  `seen` are its commits, `news` those after the watermark that changed rows.
+  Why the changes of an input after the watermark `mark` cannot be followed; none if they can. `seen` are its commits,
+  `news` those of them that changed rows after the watermark.
 #}
-{% macro why_whole(input, mark, seen, news, relation, logic) %}
+{% macro reason_for_whole(input, mark, seen, news, relation, logic) %}
     {% if not mark %}
         {% do return('it has no watermark on ' ~ input) %}
     {% elif mark.logic != logic %}
@@ -111,29 +114,30 @@
     {% endif %}
     {% for commit in news %}
         {% if 'REPLACE' in commit.operation or commit.operation == 'RESTORE' %}
-            {% do return(input ~ ' was made anew in version ' ~ commit.version) %}
+            {% do return(input ~ ' was replaced or restored in version ' ~ commit.version) %}
         {% elif relation.schema == 'bronze' and not commit.appends %}
             {% do return('rows of ' ~ input ~ ' were changed in place in version ' ~ commit.version) %}
         {% endif %}
     {% endfor %}
     {% for vacuum in seen if vacuum.vacuumed_before and vacuum.version > mark.version %}
         {% if news | selectattr('committed_at', 'lt', vacuum.vacuumed_before) | list %}
-            {% do return('changes of ' ~ input ~ ' were vacuumed in version ' ~ vacuum.version ~ ' before they were read') %}
+            {% set version = vacuum.version %}
+            {% do return('changes of ' ~ input ~ ' were vacuumed in version ' ~ version ~ ' before they were read') %}
         {% endif %}
     {% endfor %}
-    {% if news and target.type == 'databricks' and is_past_reading(news[-1].committed_at) %}
-        {% do return('changes of ' ~ input ~ ' are older than a week, and Databricks no longer gives them') %}
+    {% if news and target.type == 'databricks' and is_too_old_to_read(news[-1].committed_at) %}
+        {% do return('changes of ' ~ input ~ ' are older than a week, and Databricks can no longer read them') %}
     {% endif %}
     {% set key = model_setting('dimensions', {}).get(relation.identifier) %}
     {% if key and has_lost_keys(relation, key, mark.version) %}
-        {% do return('rows of ' ~ input ~ ' are gone: what they admitted must go too') %}
+        {% do return('keys of ' ~ input ~ ' are gone: rows that refer to them must be deleted') %}
     {% endif %}
     {% do return(none) %}
 {% endmacro %}
 
 
-{# Whether a commit is older than the versions that Delta lets be read by default; elsewhere profiles.yml lets it read all. #}
-{% macro is_past_reading(committed_at) %}
+{# Whether a commit is too old for Databricks to read its changes. On other targets profiles.yml removes this limit. #}
+{% macro is_too_old_to_read(committed_at) %}
     {% set at = modules.datetime.datetime.fromisoformat(committed_at) %}
     {% set now = modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) %}
     {% do return(now - at > modules.datetime.timedelta(days=7) - modules.datetime.timedelta(hours=12)) %}
@@ -141,15 +145,15 @@
 
 
 {#
-  Whether a test or a snapshot can be left out when none of `watched` has news: they are all that it
-  reads, also through ephemeral models, and tables.
+  Whether a test or a snapshot can be skipped when none of the relations `watched` has changed: it reads nothing else,
+  also through ephemeral models, and all of them are Delta tables.
 #}
 {% macro can_follow(watched) %}
-    {% do return(watched and not tables_beside(model, watched) and are_delta_tables(watched.values())) %}
+    {% do return(watched and not unfollowed_tables(model, watched) and are_delta_tables(watched.values())) %}
 {% endmacro %}
 
 
-{# Whether all are tables whose commits can be followed, as those of bronze are: a view has none. #}
+{# Whether all relations are tables, not views, which have no commits. Bronze has tables only. #}
 {% macro are_delta_tables(relations) %}
     {% for relation in relations if relation.schema != 'bronze' %}
         {% set found = load_relation(relation) %}
@@ -159,28 +163,31 @@
 {% endmacro %}
 
 
-{# What a model's rows, or a test's, depend on beside its inputs: its code, arguments, vars, and what its sources declare. #}
+{# A hash of what a node's result depends on besides its inputs' rows: code, test arguments, vars and declarations(). #}
 {% macro fingerprint() %}
-    {% set code = model.raw_code ~ tojson(model.test_metadata or {}, sort_keys=true) ~ config.get('where', '') ~ declarations() %}
+    {% set test = tojson(model.test_metadata or {}, sort_keys=true) ~ config.get('where', '') %}
+    {% set code = model.raw_code ~ test ~ declarations() %}
     {% do return(local_md5(code ~ tojson(vars_in(code), sort_keys=true))) %}
 {% endmacro %}
 
 
-{# What the sources that a node reads declare of their lines, under `meta`, as JSON; nothing if none does. #}
+{# The contracts (`meta`) of the sources that the current node reads, as JSON; empty if there are none. #}
 {% macro declarations() %}
     {% set found = {} %}
     {% set names = [] %}
     {% for s in model.sources + other_sources() %}{% do names.append(s | join('.')) %}{% endfor %}
     {% for table in graph.get('sources', {}).values() if table.source_name ~ '.' ~ table.name in names and table.meta %}
         {% set columns = [] %}
-        {% for column in table.columns.values() %}{% do columns.append([column.name, column.data_type, column.meta]) %}{% endfor %}
+        {% for column in table.columns.values() %}
+            {% do columns.append([column.name, column.data_type, column.meta]) %}
+        {% endfor %}
         {% do found.update({table.name: [table.meta, columns]}) %}
     {% endfor %}
     {% do return(tojson(found, sort_keys=true) if found else '') %}
 {% endmacro %}
 
 
-{# The values of the vars that the code names: a rule's number is part of the logic. #}
+{# The values of the vars that the code names. #}
 {% macro vars_in(code) %}
     {% set found = {} %}
     {% for name in modules.re.findall("var\\(\\\\?['\"](\\w+)", code) %}
@@ -191,9 +198,9 @@
 
 
 {#
-  The commits of an input that this model may read. A model with the setting `gate: <other model>`
-  reads a source no further than that other model has read it, so that whatever the gate holds back
-  (see quarantine) cannot be passed by, however models are selected.
+  The commits of an input that this model may read. A model with the setting `gate: <other model>` reads a bronze table
+  only up to the version that the other model has read. So it cannot overtake the gate (quarantine), whatever models are
+  selected.
 #}
 {% macro readable_commits(relation, from) %}
     {% set gate = model_setting('gate') %}
@@ -205,7 +212,7 @@
     {% set passed = read_now.inputs.get(name) if read_now else marks_of_model(ref(gate)).get(name) %}
     {% if not passed %}
         {% do exceptions.raise_compiler_error(
-            'Nobody knows how far ' ~ gate ~ ' has read ' ~ name ~ ': build it first, with dbt build --select ' ~ gate
+            gate ~ ' has no watermark on ' ~ name ~ ': build it first, with dbt build --select ' ~ gate
         ) %}
     {% endif %}
     {% set limit = passed.to if read_now else passed.version %}

@@ -1,9 +1,23 @@
 {#
-  What this invocation knows: the watermarks as they were at its start, the commits of each input,
-  what each model reads and asks for, and the tests that were decided with it. dbt hands the same
-  `graph` to every node of an invocation, so it is where nodes share what would otherwise be asked of
-  the lakehouse again and again. Nodes run in threads: look a key up in what is shared, never go
-  through it while others may add to it.
+  The state that the nodes of an invocation share, so that they need not query the lakehouse again for it. It is kept
+  in `graph`, because dbt passes the same `graph` to every node. Nodes run in threads: look up a key in these mappings,
+  but never iterate over one while other threads may add to it.
+
+    watermarks         the watermarks at the start of the run
+    pass_result        the result of a test that passes
+    commits            the known commits of each table
+    writes             the commits that note_write() assumed
+    warehouse          the warehouse folder
+    outside_warehouse  tables whose logs are not below that folder
+    reads              model_read() of each node
+    followed           the inputs whose changes each node has asked for
+    rebuilt            the version of each table that was rebuilt or compared whole in this run
+    decided            the tests that were decided when their model was written
+    touched            touched slices by query
+    lost_keys          has_lost_keys() by query
+    kept               statements that release_kept() runs at the end
+    seeds_unchanged    seeds whose table already has the file's rows
+    seeds_created      seeds whose table was created with its rows
 #}
 {% macro run_state() %}
     {% do return(graph.setdefault('incremental ' ~ invocation_id, {
@@ -11,17 +25,17 @@
         'commits': {},
         'writes': {},
         'warehouse': none,
-        'elsewhere': [],
+        'outside_warehouse': [],
         'reads': {},
-        'asked': {},
-        'made': {},
-        'judged': {},
+        'followed': {},
+        'rebuilt': {},
+        'decided': {},
         'touched': {},
         'lost_keys': {},
         'kept': [],
-        'seeds_kept': [],
-        'seeds_made': [],
-        'passed': none,
+        'seeds_unchanged': [],
+        'seeds_created': [],
+        'pass_result': none,
     })) %}
 {% endmacro %}
 
@@ -37,13 +51,13 @@
 {% endmacro %}
 
 
-{# `schema.table`, the name by which watermarks know a relation. #}
+{# The name of a relation in the watermarks: `schema.table`. #}
 {% macro input_name(relation) %}
     {% do return(relation.schema ~ '.' ~ relation.identifier) %}
 {% endmacro %}
 
 
-{# The relations that this model reads and whose changes it must follow: all but its static_inputs. #}
+{# The relations that the current node reads, by name, without its static_inputs. #}
 {% macro watched_inputs() %}
     {% set inputs = {} %}
     {% for r in model.refs if r.name not in model_setting('static_inputs', []) %}
@@ -61,7 +75,7 @@
 {% endmacro %}
 
 
-{# The tables of the source that the setting `all_sources_of` names: a model that loops over them cannot list them. #}
+{# The tables of the source in the setting `all_sources_of`: dbt does not see tables that a model reads in a loop. #}
 {% macro other_sources() %}
     {% set found = [] %}
     {% for table in graph.get('sources', {}).values() if table.source_name == model_setting('all_sources_of') %}
@@ -71,7 +85,7 @@
 {% endmacro %}
 
 
-{# A setting of the model at hand that is ours, not dbt's: under `meta` in its config. #}
+{# A setting of the current node that is this project's own, not dbt's: in `meta` of its config. #}
 {% macro model_setting(name, default=none) %}
     {% do return((config.get('meta') or {}).get(name, default)) %}
 {% endmacro %}

@@ -1,6 +1,6 @@
 {#
-  dbt compares all rows of a snapshot's relation with all that the snapshot has open. Here, where the
-  relation is one table as it is and its changes are followed, only rows of the keys that have changed.
+  dbt compares all rows of a snapshot's relation with all current rows of the snapshot. If the relation is one whole
+  table whose changes can be followed, this compares only the rows whose keys have changed.
 #}
 {% macro spark__snapshot_staging_table(strategy, source_sql, target_relation) %}
     {% set touched = touched_keys(strategy) %}
@@ -8,7 +8,7 @@
         {% do return(default__snapshot_staging_table(strategy, source_sql, target_relation)) %}
     {% endif %}
     {% set source = 'select * from (' ~ source_sql ~ ') where ' ~ in_slices(touched) %}
-    {% set target = '(select * from ' ~ as_it_was(target_relation) ~ ' where ' ~ in_slices(touched) ~ ')' %}
+    {% set target = '(select * from ' ~ at_run_start(target_relation) ~ ' where ' ~ in_slices(touched) ~ ')' %}
     {% do return(default__snapshot_staging_table(strategy, source, target)) %}
 {% endmacro %}
 
@@ -16,7 +16,7 @@
 {% macro touched_keys(strategy) %}
     {% set key = [strategy.unique_key] if strategy.unique_key is string else strategy.unique_key %}
     {% set is_table = modules.re.fullmatch("select \\* from \\{\\{ ref\\([^()]*\\) \\}\\}", model.raw_code.strip()) %}
-    {# A record of a deletion is made of the columns of the whole table. #}
+    {# With `new_record`, dbt asks for the columns of the snapshot's table, so it cannot be a subquery. #}
     {% if model_read().mode != 'changes' or not is_table or strategy.hard_deletes == 'new_record' %}
         {% do return({'columns': key, 'filter': 'all'}) %}
     {% endif %}
@@ -25,11 +25,12 @@
 {% endmacro %}
 
 
-{# A temporary view, computed once; dbt makes one that stays, which could not read a view of touched slices. #}
+{# A temporary view, cached for the run. dbt's view is permanent, and could not read the temporary view of slices. #}
 {% macro spark_build_snapshot_staging_table(strategy, sql, target_relation) %}
-    {% set view = keep_for_run(target_relation.identifier ~ '__changes', snapshot_staging_table(strategy, sql, target_relation)) %}
+    {% set query = snapshot_staging_table(strategy, sql, target_relation) %}
+    {% set view = keep_for_run(target_relation.identifier ~ '__changes', query) %}
     {% do return(api.Relation.create(identifier=view, type='view')) %}
 {% endmacro %}
 
-{# release_kept() drops the view. #}
+{# Replaced because release_kept() drops the view. #}
 {% macro spark__post_snapshot(staging_relation) %}{% endmacro %}

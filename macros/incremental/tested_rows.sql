@@ -1,8 +1,8 @@
 {#
-  What a generic test reads of the model that it tests: in a build the slices touched since the test
-  last passed, in `dbt test` and with `--vars 'whole_tests: true'` everything. Only a test that judges
-  each row, each key or each slice by itself can do with slices: those below, and any that says so in its config
-  (`meta: {judges: rows}`). All others read the whole table.
+  What a generic test reads of its model; replaces dbt's macro. In a build it is the slices touched since the test last
+  passed; in `dbt test` and with `--vars 'whole_tests: true'` the whole table. Slices suffice only for tests of single
+  rows, keys or slices: those in can_test_slices(), and any with `meta: {tests: rows}` in its config. All other tests
+  read the whole table.
 #}
 {% macro default__get_where_subquery(relation) %}
     {%- if flags.WHICH == 'compile' and model.attached_node in selected_resources -%}
@@ -10,13 +10,13 @@
     {%- endif -%}
     {%- set conditions = [] -%}
     {%- if config.get('where') %}{% do conditions.append(config.get('where')) %}{% endif -%}
-    {%- if is_judged() -%}
+    {%- if is_decided() -%}
         {%- do conditions.append('false') -%}
-    {%- elif is_judging_slices() -%}
+    {%- elif can_test_slices() -%}
         {%- do conditions.append(in_tested_slices(relation)) -%}
     {%- endif -%}
     {%- if conditions -%}
-        {# `t where (true)` alone would name the table `where` and its column `true`. #}
+        {# `true and` is needed: Spark would parse `t where (true)` as a table alias `where` with a column `true`. #}
         (select * from {{ relation }} where true and ({{ conditions | join(') and (') }})) as dbt_subquery
     {%- else -%}
         {{ relation }}
@@ -24,7 +24,7 @@
 {% endmacro %}
 
 
-{% macro is_judging_slices() %}
+{% macro can_test_slices() %}
     {% if not is_building() or not model.test_metadata or not model.attached_node or model_read().mode != 'changes' %}
         {% do return(false) %}
     {% endif %}
@@ -34,16 +34,17 @@
     {% endif %}
     {% do return(
         model.test_metadata.name in (
-            'not_null', 'accepted_values', 'relationships', 'in_range', 'satisfies', 'valid_one_at_a_time'
+            'not_null', 'accepted_values', 'relationships', 'in_range', 'satisfies', 'no_overlapping_validity'
         )
-        or model_setting('judges') == 'rows'
+        or model_setting('tests') == 'rows'
     ) %}
 {% endmacro %}
 
 
 {#
-  Condition: the row is in a slice touched since the test last passed: of a thing that is valid_one_at_a_time, on a
-  date, if the model is pruned by one, else of a key (or what the setting `slices` names, for a key with NULLs).
+  Condition: the row is in a slice touched since the test last passed. The slices of no_overlapping_validity are its
+  `columns`. Those of other tests are the dates of the setting `prune_by`, else the columns of the setting `slices` (for
+  a key with NULLs), else the key.
 #}
 {% macro in_tested_slices(relation) %}
     {% if has_lost_parents(input_name(relation)) %}
@@ -52,27 +53,29 @@
     {% set config = graph.nodes[model.attached_node].config %}
     {% set settings = config.meta or {} %}
     {% set key = config.unique_key %}
-    {% set columns = [settings.prune_by] if settings.prune_by else settings.slices or ([key] if key is string else key) %}
-    {% if model.test_metadata.name == 'valid_one_at_a_time' %}
+    {% set columns = settings.slices or ([key] if key is string else key) %}
+    {% if settings.prune_by %}{% set columns = [settings.prune_by] %}{% endif %}
+    {% if model.test_metadata.name == 'no_overlapping_validity' %}
         {% set columns = model.test_metadata.kwargs.columns %}
     {% endif %}
     {% set in_slice = in_slices(touched_slices(columns, [
         (relation, 'select ' ~ columns | join(', ') ~ ' from ' ~ changes(relation)),
     ])) %}
     {% if columns != [settings.prune_by] %}
-        {# A key that is NULL, which is what a test may look for, is in no slice. #}
+        {# Rows with a NULL key are in no slice, but a test may look for them. #}
         {% set in_slice = in_slice ~ ' or ' ~ columns | join(' is null or ') ~ ' is null' %}
     {% endif %}
     {% do return(in_slice) %}
 {% endmacro %}
 
 
-{# Whether the parent of this relationships test of `tested` has lost a key since: any row may have pointed to it. #}
+{# Whether the parent of the current relationships test has lost a key since: any row of `tested` may refer to it. #}
 {% macro has_lost_parents(tested) %}
     {% if model.test_metadata.name == 'relationships' %}
         {% for r in model.refs if input_name(ref(r.name)) != tested or model.refs | length == 1 %}
             {% set parent = ref(r.name) %}
-            {% if has_lost_keys(parent, model.test_metadata.kwargs.field, model_read().inputs[input_name(parent)].from) %}
+            {% set from = model_read().inputs[input_name(parent)].from %}
+            {% if has_lost_keys(parent, model.test_metadata.kwargs.field, from) %}
                 {% do return(true) %}
             {% endif %}
         {% endfor %}

@@ -1,11 +1,10 @@
 {#
-  The slices of a derived table that this run must compute anew: the distinct values of `columns`
-  that `queries` yield, each query built on changes(). Give one for every input through which a row
-  of the slice can change. Use the result with in_slices(); rows of a touched slice that the model
-  no longer yields are deleted by the merge.
+  The slices of a derived table that this run must compute again: the distinct values of `columns` that `queries` yield.
+  Give a query on changes() for every input through which a row of a slice can change. Use the result with in_slices();
+  rows of a touched slice that the model no longer yields are deleted.
 
-    columns  list of column names, not null, part of the table's rows
-    queries  {relation: "select <columns> from " ~ changes(relation)}, a list of pairs
+    columns  list of column names: columns of the table that are never NULL
+    queries  list of pairs (relation, "select <columns> from " ~ changes(relation))
 #}
 {% macro touched_slices(columns, queries) %}
     {% set read = model_read() %}
@@ -25,12 +24,12 @@
 {% endmacro %}
 
 
-{# The slices that a query yields; asked once a run, since the tests of a model ask alike. #}
+{# The slices that a query yields. Each query runs once per run: the tests of a model share it. #}
 {% macro found_slices(columns, news) %}
     {% set query = 'select distinct ' ~ columns | join(', ') ~ ' from (' ~ news ~ ')' %}
     {% set known = run_state().touched %}
     {% if query not in known %}
-        {# Few slices are named in the queries themselves, which spares a view and the join with it. #}
+        {# Up to 1,000 slices are written as literals, which is faster than a join with a view. #}
         {% set most = 1000 %}
         {% set touched = {'columns': columns, 'filter': 'none'} %}
         {% set found = run_query(query ~ ' limit ' ~ (most + 1)).rows %}
@@ -43,14 +42,14 @@
         {% if touched.filter == 'view' and not nodes_share_session() %}
             {% do return(touched) %}
         {% endif %}
-        {# Of two nodes that ask at once the first answer counts. #}
+        {# If two threads run the query at the same time, both use the result of the first. #}
         {% do known.setdefault(query, touched) %}
     {% endif %}
     {% do return(known[query]) %}
 {% endmacro %}
 
 
-{# Rows as SQL, a list of lists; none if a value is of another type than integer, text, date or instant. #}
+{# Rows as SQL literals, a list of lists; none if a value is not an integer, text, date or instant. #}
 {% macro literal_rows(rows) %}
     {% set found = [] %}
     {% for row in rows %}
@@ -88,13 +87,14 @@
         {{ columns[0] }} in ({{ touched.rows | map('first') | join(', ') }})
     {%- else -%}
         ({{ columns | join(', ') }}) in (
-            select * from values {% for row in touched.rows %}({{ row | join(', ') }}){{ ', ' if not loop.last }}{% endfor %}
+            select * from values
+            {%- for row in touched.rows %} ({{ row | join(', ') }}){{ ',' if not loop.last }}{% endfor %}
         )
     {%- endif -%}
 {% endmacro %}
 
 
-{# Condition: `column` is one of `values`, written as literal dates so that files of other dates are skipped. #}
+{# Condition: `column` is one of `dates`, as literals, so that Spark skips the files of other dates; true if none. #}
 {% macro on_dates(column, dates) %}
     {%- if dates is none -%}
         true
@@ -106,7 +106,7 @@
 {% endmacro %}
 
 
-{# The distinct dates that `query` yields, its only column; none when the model reads everything. #}
+{# The distinct dates in the only column of `query`, as text; none when the model reads everything. #}
 {% macro dates_of(query) %}
     {% if not is_building() or model_read().mode != 'changes' %}
         {% do return(none) %}

@@ -1,7 +1,7 @@
 {#
-  Watermarks: up to which Delta version of each input each model has been built and each test passed. One small table
-  `ops.watermarks`, rewritten whole at the end of a run in one commit; a run that dies before only
-  repeats its work.
+  Watermarks: up to which Delta version of each input each model was built, and each test passed. The small table
+  `ops.watermarks` is overwritten in one commit at the end of a run. If a run dies before that, the next one repeats its
+  work.
 #}
 {% macro watermarks_relation(schema=none) %}
     {% do return(api.Relation.create(
@@ -17,37 +17,38 @@
     {% if execute and is_run_of_models() %}
         {% set relation = watermarks_relation() %}
         {% do adapter.create_schema(relation) %}
-        {% if not run_query('show tables in ' ~ relation.without_identifier() ~ " like '" ~ relation.identifier ~ "'").rows %}
-            {# In this form only, Delta does without complaint about what a killed creation has left behind. #}
+        {% set schema = relation.without_identifier() %}
+        {% if not run_query('show tables in ' ~ schema ~ " like '" ~ relation.identifier ~ "'").rows %}
+            {# `create or replace` also works on a folder that a killed `create table` has left behind. #}
             create or replace table {{ relation }} using delta as
             select
                 cast(null as string) as model, cast(null as string) as input, cast(null as bigint) as version,
-                cast(null as string) as committed_at, cast(null as string) as logic, cast(null as timestamp) as recorded_at
+                cast(null as string) as committed_at, cast(null as string) as logic,
+                cast(null as timestamp) as recorded_at
             where false
         {% endif %}
     {% endif %}
 {% endmacro %}
 
 
-{# The watermarks as they were when the run began: {model: {input: {version, committed_at, logic}}}. #}
+{# The watermarks at the start of the run: {model: {input: {version, committed_at, logic}}}. #}
 {% macro watermarks() %}
     {% set state = run_state() %}
     {% if state.watermarks is none %}
-        {# With what a test that passes yields, which pass_unread() then need not ask for. #}
+        {# The query also returns the result row of a test that passes, for skip_test(). #}
+        {% set passed = '0 as failures, false as should_warn, false as should_error' %}
         {% set table = run_query(
-            'select model, input, version, committed_at, logic, 0 as failures, false as should_warn, false as should_error from '
-            ~ watermarks_relation()
+            'select model, input, version, committed_at, logic, ' ~ passed ~ ' from ' ~ watermarks_relation()
         ) %}
-        {% if not table.rows %}
-            {% set table = run_query('select 0 as failures, false as should_warn, false as should_error') %}
-        {% endif %}
-        {% do state.update({'watermarks': marks_of(table), 'passed': table.select(['failures', 'should_warn', 'should_error']).limit(1)}) %}
+        {% if not table.rows %}{% set table = run_query('select ' ~ passed) %}{% endif %}
+        {% set result = table.select(['failures', 'should_warn', 'should_error']).limit(1) %}
+        {% do state.update({'watermarks': marks_of(table), 'pass_result': result}) %}
     {% endif %}
     {% do return(state.watermarks) %}
 {% endmacro %}
 
 
-{# Rows of a table of watermarks as watermarks() gives them. #}
+{# Convert rows of `ops.watermarks` to the form that watermarks() returns. #}
 {% macro marks_of(table) %}
     {% set found = {} %}
     {% for row in table.rows if 'model' in table.column_names %}
@@ -59,20 +60,21 @@
 {% endmacro %}
 
 
-{# How far a model has read each of its inputs: with --defer another model may be production's. #}
+{# The watermarks of another model, from production's table if --defer makes ref() resolve to production. #}
 {% macro marks_of_model(relation) %}
     {% set name = input_name(relation) %}
     {% if relation.schema.startswith(developer_prefix()) %}
         {% do return(watermarks().get(name, {})) %}
     {% endif %}
     {% set rows = run_query(
-        'select model, input, version, committed_at, logic from ' ~ watermarks_relation('ops') ~ ' where model = ' ~ quoted(name)
+        'select model, input, version, committed_at, logic from ' ~ watermarks_relation('ops')
+        ~ ' where model = ' ~ quoted(name)
     ) %}
     {% do return(marks_of(rows).get(name, {})) %}
 {% endmacro %}
 
 
-{# {input: the oldest version of it that a model or a test still has to go on from}. #}
+{# The oldest watermark on each input, over all models and tests: {input: version}. #}
 {% macro oldest_watermarks() %}
     {% set oldest = {} %}
     {% for inputs in watermarks().values() %}
@@ -84,7 +86,7 @@
 {% endmacro %}
 
 
-{# After the run: the versions read by the models that succeeded and the tests that passed, beside all others. #}
+{# At the end of a run, record the versions read by models that succeeded and tests that passed; keep all others. #}
 {% macro record_watermarks() %}
     {% if execute and is_run_of_models() and confirm_writes() %}
         {% set state = run_state() %}
@@ -104,7 +106,10 @@
             {% set at = "timestamp'" ~ utc_text(run_started_at) ~ "'" %}
             {% for name, inputs in dict(watermarks(), **marks).items() %}
                 {% for input, mark in inputs.items() %}
-                    {% do rows.append("('" ~ [name, input] | join("', '") ~ "', " ~ mark.version ~ ", '" ~ [mark.committed_at, mark.logic] | join("', '") ~ "', " ~ at ~ ")") %}
+                    {% set texts = [mark.committed_at, mark.logic] | join("', '") %}
+                    {% do rows.append(
+                        "('" ~ [name, input] | join("', '") ~ "', " ~ mark.version ~ ", '" ~ texts ~ "', " ~ at ~ ")"
+                    ) %}
                 {% endfor %}
             {% endfor %}
             insert overwrite {{ watermarks_relation() }} values {{ rows | join(', ') }}

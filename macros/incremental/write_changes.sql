@@ -1,12 +1,12 @@
 {#
-  How a model that follows changes is written. Its rows, the batch, are compared with the table first:
-  if nothing differs nothing is written; if all is new it is appended, since a MERGE costs several
-  times as much; anything else is a MERGE. Model settings:
+  Write a model that follows changes. Its rows, the batch, are first compared with the table. If no row differs, nothing
+  is written. If all rows that differ are new, they are appended, because a MERGE costs several times as much. Anything
+  else is a MERGE. Settings of the model:
 
-    prune_by    a date column, partition of the table: the batch's dates are named literally, so that
-                Delta skips all other files
-    newest_by   arriving events only: of two rows of a key the one with the larger values wins, NULL
-                lowest; without it the model's row wins
+    prune_by    a date column by which the table is partitioned: the dates of the batch become literals, so that Delta
+                skips all other files
+    newest_by   for tables of events: of two rows with one key, the one with the larger values wins, NULL being the
+                smallest; without this setting the model's row wins
 #}
 {% macro write_changes() %}
     {% set read = model_read() %}
@@ -19,30 +19,31 @@
         {% set pruned = on_dates('target.' ~ prune_by, dates_of('select distinct ' ~ prune_by ~ ' from ' ~ batch)) %}
     {% endif %}
     {% set compared = keep_for_run(
-        this.identifier ~ '__compared', compare_sql(as_it_was(this), batch, columns, pruned, read.get('touched'))
+        this.identifier ~ '__compared', compare_sql(at_run_start(this), batch, columns, pruned, read.get('touched'))
     ) %}
-    {# With these rows of a touched slice may stay that the batch does not have. #}
+    {# With these settings, the table may have rows of a touched slice that the batch does not have. #}
     {% set has_whole_slices = not (prune_by or model_setting('newest_by')) %}
     {% set touched = read.get('touched', {}) if has_whole_slices else {} %}
     {% set tests = row_tests(model.unique_id, selected_resources, touched) %}
     {% set found = run_query(count_sql(compared, tests)).rows[0] %}
-    {% set written = {'inserts': found['inserts'] | int, 'updates': found['updates'] | int, 'deletes': found['deletes'] | int} %}
+    {% set written = {} %}
+    {% for kind in ('inserts', 'updates', 'deletes') %}{% do written.update({kind: found[kind] | int}) %}{% endfor %}
     {% call statement('main') %}
         {{ write_sql(this, columns, compared, pruned, written) }}
     {% endcall %}
     {% if written.values() | sum %}
-        {# A hook may write the table too, before or afterwards. #}
+        {# A pre-hook may have added a commit; after a post-hook, the table may have rows that were not counted. #}
         {% if builds_may_overlap() or pre_hooks %}
             {% do note_version() %}
         {% else %}
             {% do note_write('MERGE' if written.updates or written.deletes else 'WRITE', written) %}
         {% endif %}
-        {% if not post_hooks %}{% do note_judged(tests, found, 'batch') %}{% endif %}
+        {% if not post_hooks %}{% do note_decided(tests, found, 'batch') %}{% endif %}
     {% endif %}
 {% endmacro %}
 
 
-{# Counts what is to be written, and the rows of the batch that fail each of `tests`, as row_tests() gives them. #}
+{# Query: counts the rows to write, and the rows of the batch that fail each test of row_tests(). #}
 {% macro count_sql(compared, tests) -%}
     select
         count_if(_write = 'insert') as inserts,
@@ -53,12 +54,12 @@
 {%- endmacro %}
 
 
-{# The statement that writes the rows that `written` counts. #}
+{# The statement that writes the batch; `written` counts its inserts, updates and deletes. #}
 {% macro write_sql(target, columns, compared, pruned, written) -%}
     {%- if not written.values() | sum -%}
     select 'nothing changed' as result
     {%- elif written.updates or written.deletes or builds_may_overlap() -%}
-    {#- Without the rows that stay: MERGE rewrites each file in which it finds one. -#}
+    {#- Leave out unchanged rows: MERGE rewrites each file in which it matches a row. -#}
     merge into {{ target }} as target
     using (select * from {{ compared }} where _write is not null) as source
     on {{ same_key() }} and {{ pruned }}
@@ -72,15 +73,16 @@
 {%- endmacro %}
 
 
-{# Two appends of the same rows do not conflict in Delta, two MERGEs do: the embedded lakehouse has one build at a time. #}
+{# Whether two builds may run at the same time: not in the embedded lakehouse. Two appends of the same rows do not
+   conflict in Delta, two MERGEs do. #}
 {% macro builds_may_overlap() %}
     {% do return(not nodes_share_session()) %}
 {% endmacro %}
 
 
 {#
-  The model's rows and those of the table, key by key, and what to do with each, `_write`: insert,
-  update, or delete for a row of a touched slice that the model no longer yields; NULL for nothing.
+  Query: the rows of the batch and of the touched slices of the table, joined by key, with `_write`: 'insert', 'update',
+  'delete' (the model no longer yields a row of a touched slice), or NULL if nothing is to be written.
 #}
 {% macro compare_sql(target, batch, columns, pruned, touched) -%}
     {%- set has_slices = touched and touched.filter != 'none' -%}
@@ -105,7 +107,7 @@
 {%- endmacro %}
 
 
-{# Condition: the model's row is as new as the table's or newer. #}
+{# Condition: by the setting `newest_by`, the model's row is not older than the table's. #}
 {% macro is_newest() -%}
     {%- set order = model_setting('newest_by', []) -%}
     {%- if order -%}

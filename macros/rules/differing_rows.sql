@@ -1,4 +1,4 @@
-{# For tests: the rows that one of two queries has more often, and how much more the first has them, `_surplus`. #}
+{# For tests: the rows that one of two queries has more often. `_surplus`: how many more the first has. #}
 {% macro differing_rows(one, other, columns) -%}
 select
     {{ columns }},

@@ -1,6 +1,7 @@
 {#
-  Condition: a row fails the generic test `name`; none if its table and the one that it looks keys up in do not decide
-  it. Rows are compared with those of the same `part` only, a column, if given.
+  Condition: a row fails the generic test `name`; none if the rows of its table, and of the parent table of a
+  relationships test, do not decide that. With `part`, a column, no_overlapping_validity compares a row only with rows
+  that have the same value in it.
 #}
 {% macro failing_row(name, arguments, part=none) %}
     {% set column = arguments.column_name %}
@@ -23,7 +24,7 @@
             {% do failing.append(key ~ ' is null') %}
         {% endfor %}
         {% do return(failing | join(' or ')) %}
-    {% elif name == 'valid_one_at_a_time' %}
+    {% elif name == 'no_overlapping_validity' %}
         {% set columns = ([part] if part else []) + arguments.columns %}
         {% set in_order = 'over (partition by ' ~ columns | join(', ') ~ ' order by valid_from)' %}
         {% set next_from = 'lead(valid_from) ' ~ in_order %}

@@ -1,4 +1,4 @@
-{# Epoch seconds, integer or fractional, as TIMESTAMP in UTC, to the microsecond. #}
+{# Epoch seconds, integer or fractional, as a TIMESTAMP, rounded to the microsecond. #}
 {% macro instant(seconds) -%}
     timestamp_micros(cast(rint({{ seconds }} * 1000000) as bigint))
 {%- endmacro %}
@@ -16,7 +16,7 @@
 {%- endmacro %}
 
 
-{# Whole years from one date to another: a birthday counts on its day, 29 February on 1 March. #}
+{# Whole years from one date to another. A year is complete on the birthday; 1 March stands in for 29 February. #}
 {% macro whole_years(start, end) -%}
     year({{ end }}) - year({{ start }})
     - if(month({{ end }}) * 100 + day({{ end }}) < month({{ start }}) * 100 + day({{ start }}), 1, 0)

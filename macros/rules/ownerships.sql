@@ -1,10 +1,10 @@
 {#
-  Who owned a thing when, from the registrations that name it, as CTEs ending in `assignments`.
+  Who owned a device or mac address, and when, from its registrations: CTEs, the last of which is `assignments`.
   Expects a CTE `registrations` (user_id, device_id, mac_address, registered_at).
 
-    key        the thing owned: device_id or mac_address
-    companion  what the registration that began the ownership names beside it; of several by that
-               user at that instant, the smallest
+    key        the column of what is owned: device_id or mac_address
+    companion  the other one of these two columns, taken from the registration that began the ownership; the smallest
+               value if the user has several registrations at that instant
 #}
 {% macro ownerships(key, companion) -%}
 registered as (
@@ -24,7 +24,7 @@ sequenced as (
     from registered
 ),
 
--- Only another user ends an ownership.
+-- An ownership ends only when another user registers.
 owned as (
     select
         *,
@@ -33,7 +33,7 @@ owned as (
     where previous_user_id is null or previous_user_id != user_id
 ),
 
--- The first owner has it from the beginning of time, since facts may be older than registrations.
+-- The first ownership begins in 1900, because facts may be older than the first registration.
 spans as (
     select
         {{ key }},

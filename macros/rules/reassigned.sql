@@ -1,7 +1,7 @@
 {#
-  The owned rows of `this` whose owner may have changed, because their device or mac address was
-  passed on at another time than known before: a query of {key, from_time, to_time (NULL: for ever)}
-  with the dates that it spans, or none if there are none. A key seen for the first time has no rows.
+  The spans of time in which rows of `this` may have another owner than when they were written, because the assignments
+  of their device or mac address have changed: a view with key, from_time and to_time, and the dates that all spans
+  cover; none if there are no spans. A key that is new in the assignments has no span, as `this` has no rows of it.
 #}
 {% macro reassigned(assignments, key) %}
     {% if not has_changes(assignments) %}
@@ -13,7 +13,7 @@
                 bool_or(_change_type in ('delete', 'update_preimage')) over (partition by " ~ key ~ ") as was_known
             from " ~ changes(assignments) ~ "
         ),
-        -- An ownership that only ends at another time differs between the two ends.
+        -- If only the end of an ownership has changed, the owner differs only between the old and the new end.
         spans as (
             select " ~ key ~ ",
                 case

@@ -1,7 +1,7 @@
 -- Parts of each calendar day. Grain: one row per date.
 {{ config(unique_key=['date']) }}
 
-{#- It reads no table: what there is to watch is its code and its vars. #}
+{#- This model reads no table. The call records its code and vars, so that a change of them is noticed. #}
 {%- do model_read() %}
 
 with

@@ -1,5 +1,5 @@
--- How much of a gym visit was exercise. Grain: one row per mac_address, gym, login, workout_id and
--- session_id; a visit without a completed workout has one row with no workout.
+-- How much of each closed gym visit was exercise. Grain: one row per mac_address, gym, login, workout_id and
+-- session_id; a visit without a completed workout has one row in which the last two are NULL.
 {{ config(
     unique_key=['mac_address', 'gym', 'login', 'workout_id', 'session_id'],
     meta={'slices': ['mac_address', 'gym', 'login']},
@@ -32,7 +32,7 @@ gyms as (
     select * from {{ ref('gyms') }}
 ),
 
--- The part of a workout inside the visit; only a part longer than nothing counts.
+-- The part of each workout that lies inside the visit; a part of zero length does not count.
 exercised as (
     select
         visits.*,

@@ -1,16 +1,18 @@
--- Heart rate over each completed workout, with who exercised. Grain: one row per user_id,
+-- Heart rate during each completed workout, with the user's profile. Grain: one row per user_id,
 -- workout_id and session_id.
 {{ config(unique_key=['user_id', 'workout_id', 'session_id']) }}
 
-{#- Not from completed_workouts, which has the same rows: this model then need not wait until that table is written. #}
+{#- completed_workouts has the same rows, but reading them here lets this model run before that table is written. #}
 {%- set completed = "(select * from " ~ ref('workout_sessions') ~ " where state = 'completed')" %}
 {%- set touched = touched_slices(['user_id', 'workout_id', 'session_id'], [
     (ref('workout_sessions'), 'select user_id, workout_id, session_id from ' ~ changes(ref('workout_sessions'))),
     (ref('heart_rate'),
         'select workout.user_id, workout.workout_id, workout.session_id from ' ~ completed ~ ' as workout '
-        ~ "inner join (select user_id, date_trunc('hour', event_time), min(event_time) as first, max(event_time) as last "
+        ~ "inner join (select user_id, date_trunc('hour', event_time), "
+        ~ 'min(event_time) as first, max(event_time) as last '
         ~ 'from ' ~ changes(ref('heart_rate')) ~ " group by user_id, date_trunc('hour', event_time)) as reading "
-        ~ 'on workout.user_id = reading.user_id and workout.start_time <= reading.last and workout.end_time > reading.first'),
+        ~ 'on workout.user_id = reading.user_id '
+        ~ 'and workout.start_time <= reading.last and workout.end_time > reading.first'),
 ]) %}
 {%- set dates = dates_of(
     'select distinct explode(sequence(cast(start_time as date), cast(end_time as date))) from '
@@ -33,7 +35,7 @@ profiles as (
     select * from {{ ref('user_profile') }}
 ),
 
--- A row a date, so that a reading meets only its day's sessions.
+-- One row per session and date, so that readings are joined by date too.
 session_dates as (
     select
         *,
@@ -41,7 +43,7 @@ session_dates as (
     from sessions
 ),
 
--- readings.user_id owned the device at that time.
+-- readings.user_id is the owner of the device at the time of the reading.
 measured as (
     select
         session_dates.user_id,
@@ -75,7 +77,7 @@ summarised as (
     left join measured using (user_id, workout_id, session_id)
     {%- if has_changes(ref('user_profile')) %}
     union all
-    -- Measured before, but with a profile that has changed since.
+    -- Workouts that need not be measured again, but whose user's profile has changed.
     select
         summary.user_id,
         summary.workout_id,
@@ -85,7 +87,7 @@ summarised as (
         summary.avg_bpm,
         summary.max_bpm,
         summary.num_recordings
-    from {{ as_it_was(this) }} as summary
+    from {{ at_run_start(this) }} as summary
     inner join {{ completed }} as workouts using (user_id, workout_id, session_id)
     where summary.user_id in (select user_id from {{ changes(ref('user_profile')) }})
         and not {{ in_slices(touched, 'summary.') }}

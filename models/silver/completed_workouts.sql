@@ -1,4 +1,5 @@
--- The sessions that were started and stopped in time. Grain: one row per user_id, workout_id and session_id.
+-- The sessions that were started, and stopped within max_session_hours. Grain: one row per user_id,
+-- workout_id and session_id.
 {{ config(unique_key=['user_id', 'workout_id', 'session_id']) }}
 
 {%- set touched = touched_slices(['user_id', 'workout_id', 'session_id'], [

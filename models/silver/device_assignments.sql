@@ -1,4 +1,4 @@
--- Whose device it was when. Grain: one row per device_id and valid_from.
+-- Who owned each device, and when. Grain: one row per device_id and valid_from.
 {{ config(unique_key=['device_id', 'valid_from'], meta={'kept': true}) }}
 
 {%- set touched = touched_slices(['device_id'], [

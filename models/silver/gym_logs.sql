@@ -1,4 +1,4 @@
--- Visits to gyms, with the visitor. Grain: one row per mac_address, gym and login.
+-- Gym visits, with the user who owned the mac address at login. Grain: one row per mac_address, gym and login.
 {{ config(
     unique_key=['mac_address', 'gym', 'login'],
     meta={
@@ -25,13 +25,13 @@ arrived as (
     from {{ arrivals('gym_logins_bz') }}
     {%- if reassigned %}
     union all
-    -- Visits already here whose visitor may be another now.
+    -- Visits in this table that may now belong to another user.
     select
         visit.mac_address,
         visit.gym,
         visit.login,
         visit.logout
-    from {{ as_it_was(this) }} as visit
+    from {{ at_run_start(this) }} as visit
     inner join {{ reassigned.view }} as span
         on visit.mac_address = span.mac_address
         and visit.login >= span.from_time
@@ -39,7 +39,7 @@ arrived as (
     {%- endif %}
 ),
 
--- The largest logout known; an open visit has none.
+-- A visit has the largest logout that is known; NULL while it is open.
 visits as (
     select
         mac_address,

@@ -1,4 +1,4 @@
--- Readings of assigned devices, with their owner. Grain: one row per device_id and event_time.
+-- Heart rate readings, with the user who owned the device at that time. Grain: one row per device_id and event_time.
 {{ config(
     unique_key=['device_id', 'event_time'],
     partition_by=['event_date'],
@@ -28,14 +28,14 @@ arrived as (
     from {{ arrivals('heart_rate_bz') }}
     {%- if reassigned %}
     union all
-    -- Readings already here whose owner may be another now.
+    -- Readings in this table that may now belong to another user.
     select
         reading.device_id,
         reading.event_time,
         reading.heartrate,
         reading._broker_timestamp,
         reading._offset
-    from {{ as_it_was(this) }} as reading
+    from {{ at_run_start(this) }} as reading
     inner join {{ reassigned.view }} as span
         on reading.device_id = span.device_id
         and reading.event_time >= span.from_time

@@ -1,4 +1,4 @@
--- Whose mac address it was when. Grain: one row per mac_address and valid_from.
+-- Who owned each mac address, and when. Grain: one row per mac_address and valid_from.
 {{ config(unique_key=['mac_address', 'valid_from'], meta={'kept': true}) }}
 
 {%- set touched = touched_slices(['mac_address'], [

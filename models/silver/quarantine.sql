@@ -1,7 +1,7 @@
--- Every refused line, with the reason. Grain: one row per row_id.
+-- Every refused line, with the reason why it was refused. Grain: one row per row_id.
 --
--- The rules are those of the contracts, models/bronze/<feed>.yml. The reasons unknown_<...> are pending: when the
--- dimension row arrives, the line is deleted here, and the event table takes it from this table's change feed.
+-- The rules are in the contracts, models/bronze/<feed>.yml. Lines with a reason unknown_<...> are pending: when the key
+-- of such a line is registered, the line is deleted here, and the event table reads it from this table's change feed.
 {{ config(
     unique_key=['row_id'],
     meta={
@@ -11,7 +11,7 @@
 ) }}
 
 {%- do check_contracts() %}
-{#- While dbt parses there are no contracts: let it know what the model depends on. #}
+{#- While dbt parses there are no contracts. This call lets it know which tables the model depends on. #}
 {%- do dimensions() %}
 {%- set pending = {} %}
 {%- set news, released = [], [] %}
@@ -22,7 +22,7 @@
 {%- for reason, waits in pending.items() %}
     {%- do released.append('(' ~ is_released(waits) ~ ')') %}
     {%- do news.append((waits.dimension,
-        "select row_id from " ~ as_it_was(this) ~ " where reason = '" ~ reason ~ "' and _waits_for in ("
+        "select row_id from " ~ at_run_start(this) ~ " where reason = '" ~ reason ~ "' and _waits_for in ("
         ~ "select cast(" ~ waits.key ~ " as string) from " ~ changes(waits.dimension) ~ ")")) %}
 {%- endfor %}
 {%- set touched = touched_slices(['row_id'], news) %}
@@ -70,7 +70,7 @@ refused as (
     where reason is not null
     {%- if touched.filter in ('literals', 'view') %}
     union all
-    -- Still refused: looked at again since a dimension has news, and still without its row.
+    -- Lines in a touched slice, because a dimension has changed, whose key is still not registered.
     select
         row_id,
         feed,
@@ -80,12 +80,12 @@ refused as (
         _waits_for,
         _source_file,
         _first_seen_at
-    from {{ as_it_was(this) }}
+    from {{ at_run_start(this) }}
     where {{ in_slices(touched) }} and not ({{ released | join(' or ') }})
     {%- endif %}
 ),
 
--- A line sent several times is one row, seen first when it came first.
+-- A line that was sent several times is one row, with the values of its first arrival.
 first_seen as (
     select
         row_id,

@@ -1,4 +1,4 @@
--- The newest profile of each user who is not deleted. Grain: one row per user_id.
+-- The current profile of each user who was not deleted. Grain: one row per user_id.
 {{ config(unique_key=['user_id']) }}
 
 {%- set touched = touched_slices(['user_id'], [

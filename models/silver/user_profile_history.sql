@@ -1,4 +1,4 @@
--- Every version of a user's profile, in event time. Grain: one row per user_id and valid_from.
+-- All versions of each user's profile, in event time. Grain: one row per user_id and valid_from.
 {{ config(unique_key=['user_id', 'valid_from']) }}
 
 {%- set touched = touched_slices(['user_id'], [
@@ -12,7 +12,7 @@ events as (
         user_id,
         event_time,
         update_type = 'delete' as is_delete,
-        -- Of events at one instant: delete before update before new, then the larger raw text.
+        -- Of events at one instant, delete wins over update, update over new; then the larger raw text wins.
         struct(array_position(array('new', 'update', 'delete'), update_type), _raw) as precedence,
         struct(dob, sex, gender, first_name, last_name, street_address, city, state, zip) as profile
     from {{ ref('profile_events') }}
@@ -35,7 +35,7 @@ sequenced as (
     from winners
 ),
 
--- An event that changes nothing begins no version.
+-- An event that changes nothing does not begin a version.
 versions as (
     select
         user_id,

@@ -1,4 +1,4 @@
--- The registered users and their devices. Grain: one row per user_id and device_id.
+-- The registered users and their devices, with the earliest registration. Grain: one row per user_id and device_id.
 {{ config(unique_key=['user_id', 'device_id'], meta={'kept': true}) }}
 
 {%- set touched = touched_slices(['user_id', 'device_id'], [

@@ -1,4 +1,5 @@
--- Starts paired with stops. Grain: one row per user_id, workout_id and session_id.
+-- Sessions of workouts: the first start, and the first stop at or after it. Grain: one row per user_id,
+-- workout_id and session_id.
 {{ config(unique_key=['user_id', 'workout_id', 'session_id']) }}
 
 {%- set touched = touched_slices(['user_id', 'workout_id', 'session_id'], [

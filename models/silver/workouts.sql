@@ -1,4 +1,4 @@
--- Starts and stops of workouts of registered users. Grain: one row per event (all columns).
+-- Starts and stops of the workouts of registered users. Grain: one row per event (all columns).
 {{ config(
     unique_key=['user_id', 'workout_id', 'session_id', 'action', 'event_time'],
     meta={

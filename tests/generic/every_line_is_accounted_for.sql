@@ -1,5 +1,5 @@
 {#
-  Each line of a feed is in its silver table (the model tested), or superseded there by another line, or in quarantine;
+  Each line of a feed is in its silver table (the tested model), or superseded there by another line, or in quarantine;
   and no line waits in quarantine for a key that is registered. One row per problem.
 
     feed        the bronze table

@@ -1,5 +1,5 @@
 {#
-  The column lies between two values, both inclusive; NULL passes. Either value may be left out.
+  The column lies between two values, both inclusive; NULL passes. One of them may be left out.
 
     min_value, max_value  numbers, or SQL expressions of the column's type
 #}

@@ -1,9 +1,9 @@
 {#
-  The columns together are a key: no two rows have the same values, NULL equal to NULL, and only
-  the columns in `nullable` may be NULL. One row per offending key, with what is wrong.
+  The columns together are a key: no two rows have the same values (NULL being equal to NULL), and only the columns in
+  `nullable` may be NULL. One row per key that fails, with the reason.
 
     columns   list of column names
-    nullable  those of them that may be NULL
+    nullable  list of the columns that may be NULL
 #}
 {% test primary_key(model, columns, nullable=[]) %}
 {%- set required = columns | reject('in', nullable) | list %}

@@ -1,5 +1,5 @@
 {#
-  The condition holds in every row; a row where it is false or NULL fails.
+  The condition is true in every row; a row for which it is false or NULL fails.
 
     condition  a SQL condition on the model's columns
 #}

@@ -1,5 +1,6 @@
--- The completed workouts are the completed sessions, and each has a summary, also one without readings. Returns what
--- differs. One test of all three tables: a test of the workouts alone would delay the models that read them.
+-- completed_workouts has exactly the completed sessions, and each of them has a summary, also without readings. Returns
+-- the rows that differ. This is one test of all three tables, because a test of completed_workouts alone would delay
+-- the models that read it.
 {%- set key = 'user_id, workout_id, session_id' %}
 {%- set touched = touched_slices(key.split(', '), [
     (ref('workout_sessions'), 'select ' ~ key ~ ' from ' ~ changes(ref('workout_sessions'))),

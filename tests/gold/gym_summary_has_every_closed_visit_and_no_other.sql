@@ -1,4 +1,5 @@
--- A closed visit has either rows with workouts or one row without; an open visit has none. Returns what differs.
+-- A closed visit has either rows with workouts or one row without; an open visit has no row. Returns the visits that
+-- differ.
 {%- set key = 'mac_address, gym, login' %}
 {%- set touched = touched_slices(key.split(', '), [
     (ref('gym_logs'), 'select ' ~ key ~ ' from ' ~ changes(ref('gym_logs'))),

@@ -22,7 +22,7 @@ ROOT_PROJECT = f"""
 name: fitness
 profile: fitness
 macro-paths: [macros, "{PROJECT}/macros", "{PROJECT}/tests/generic"]
-on-run-start: ["{{{{ create_watermarks() }}}}", "{{{{ look_at_logs() }}}}"]
+on-run-start: ["{{{{ create_watermarks() }}}}", "{{{{ read_all_logs() }}}}"]
 on-run-end: ["{{{{ record_watermarks() }}}}", "{{{{ release_kept() }}}}"]
 """
 # How nodes are made, all in one schema.

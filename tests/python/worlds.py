@@ -32,6 +32,7 @@ INSTANTS = (
 REGISTERED_USERS = "registered_users_bz"
 GYM_LOGINS = "gym_logins_bz"
 MULTIPLEX = "kafka_multiplex_bz"
+UNKNOWN_HEADER = "colour,size"
 # The first of each is the plain one. The last one of GYM_LOGINS has no logout.
 HEADERS = {
     REGISTERED_USERS: (
@@ -237,7 +238,7 @@ def csv_records(draw: st.DrawFn, folder: str, values: Mapping[str, str], spoil: 
     quote = '"' if draw(st.booleans()) else ""
     line = ",".join(f"{quote}{values.get(name, '')}{quote}" for name in names)
     line = {"more": f"{line},7", "fewer": line.split(",")[0]}.get(how, line)
-    return Record(folder, "colour,size" if how == "unknown header" else header, line)
+    return Record(folder, UNKNOWN_HEADER if how == "unknown header" else header, line)
 
 
 @st.composite

@@ -1,4 +1,4 @@
--- The profiles are the current versions of the history. Returns the rows that only one of the two has.
+-- The profiles are the current versions of the history. Returns the rows that only one of the two tables has.
 {%- set touched = touched_slices(['user_id'], [
     (ref('user_profile'), 'select user_id from ' ~ changes(ref('user_profile'))),
     (ref('user_profile_history'), 'select user_id from ' ~ changes(ref('user_profile_history'))),

@@ -1,15 +1,15 @@
 {#
-  In place of macros/incremental, what people write without it: an event table takes the rows of
-  bronze that are newer than its newest, a derived table is computed anew from everything, and both
-  are merged by dbt-spark's own MERGE, which inserts and updates.
+  Replaces macros/incremental by what a project usually writes without it. An event table reads the bronze rows that are
+  newer than its newest row. A derived table is computed from all rows. dbt-spark's own MERGE writes both: it inserts
+  and updates.
 
-  Faster where it is, for it gets wrong:
-    - A late row is lost: a reading older than the newest stored, one of the same instant, and the
-      line that closes a visit, whose login is no newer. A row with a time far ahead ends the table.
-    - Nothing is deleted: a profile stays when its user is deleted, a session when it is completed
-      no more, an ownership when an earlier registration comes.
-    - A row that waits for its registration is never released from quarantine.
-    - A row whose owner turns out to be another keeps the first.
+  Where this is faster, it is because its tables become wrong:
+    - Late rows are lost: a reading that is not newer than the newest one stored, and the line that closes a visit,
+      because its login is not newer. After a row with a time in the far future, no other row is read.
+    - Nothing is deleted: a profile stays after its user was deleted, a session after it is no longer completed, an
+      ownership after an earlier registration has arrived.
+    - A row that waits for a registration is never released from quarantine.
+    - A row keeps its first owner, even if a late registration gives it another.
 #}
 {% macro changes(relation) -%}
     {%- set newer = {
@@ -37,7 +37,7 @@
 {% endmacro %}
 
 
-{% macro as_it_was(relation) -%}
+{% macro at_run_start(relation) -%}
     {{ relation }}
 {%- endmacro %}
 
@@ -67,9 +67,9 @@
 {%- endmacro %}
 
 
-{# What the seeds' macros share. #}
+{# The state that the macros of seeds use. #}
 {% macro run_state() %}
-    {% do return(graph.setdefault('stock ' ~ invocation_id, {'seeds_kept': [], 'seeds_made': []})) %}
+    {% do return(graph.setdefault('stock ' ~ invocation_id, {'seeds_unchanged': [], 'seeds_created': []})) %}
 {% endmacro %}
 
 
@@ -77,7 +77,7 @@
 {% endmacro %}
 
 
-{% macro note_made(was_there) %}
+{% macro note_adapter_write(was_there) %}
 {% endmacro %}
 
 

@@ -101,22 +101,22 @@ VALIDITY = """
     models:
       - name: prices
         data_tests:
-          - valid_one_at_a_time:
+          - no_overlapping_validity:
               name: one
               arguments: {columns: [shop]}
-          - valid_one_at_a_time:
+          - no_overlapping_validity:
               name: always_one
               arguments: {columns: [shop], since: 1}
-          - valid_one_at_a_time:
+          - no_overlapping_validity:
               name: always_one_but
               arguments: {columns: [shop], since: 1}
               config: {where: valid_from != 3}
-          - valid_one_at_a_time:
+          - no_overlapping_validity:
               name: of_no_slice
               arguments: {columns: [shop, valid_from]}
       - name: appended_prices
         data_tests:
-          - valid_one_at_a_time:
+          - no_overlapping_validity:
               name: one_appended
               arguments: {columns: [shop]}
 """

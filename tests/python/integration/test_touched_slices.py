@@ -54,7 +54,7 @@ PAID = """
     where amount > 100 and {{ in_slices(touched) }} group by shop
     {%- if has_deletes(ref('sales')) %}
     union all
-    select shop || '!', amount from {{ as_it_was(this) }}
+    select shop || '!', amount from {{ at_run_start(this) }}
     {%- endif %}
 """
 
@@ -114,13 +114,13 @@ GROWING = """
     select id, amount from {{ ref('sales') }} where {{ in_slices(touched) }}
     {%- if has_changes(ref('sales')) %}
     union all
-    select -id, amount + 1 from {{ as_it_was(this) }} where id in (1, 2)
+    select -id, amount + 1 from {{ at_run_start(this) }} where id in (1, 2)
     {%- endif %}
 """
 
 
 @scenario
-def test_a_model_reads_its_own_table_as_it_was_before_the_run(project: Scenario) -> Steps:
+def test_a_model_reads_its_own_table_at_its_version_before_the_run(project: Scenario) -> Steps:
     project.model("sales", SALES)
     project.model("grown", GROWING)
     yield ALL

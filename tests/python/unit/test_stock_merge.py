@@ -25,7 +25,7 @@ def test_each_macro_that_the_seeds_call_is_defined() -> None:
     seeds = (PROJECT / "macros/adapters/seed.sql").read_text()
     asked = {name for name in defined.findall(own) if re.search(rf"\b{name}\(", seeds)}
     # These are for runs of the project's own.
-    assert asked - {"judge_table", "commits"} <= {*defined.findall(stock + adapters)}
+    assert asked - {"evaluate_tests", "commits"} <= {*defined.findall(stock + adapters)}
     kept = re.search(r"'stock ' ~ invocation_id, \{(.*)\}", stock)
     assert kept and {*re.findall(r"state(?:\(\))?\.(seeds_\w+)", seeds)} <= {
         *re.findall(r"'(\w+)':", kept[1])
