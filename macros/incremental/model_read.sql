@@ -6,7 +6,7 @@
             'changes'  only rows committed since the watermarks are read
     inputs  {name: {from, to, last, is_changed, commits}}: the versions read, `from` exclusive and `to` inclusive; the
             commit of `to`; whether, and in how many commits, rows have changed between them
-    logic   a fingerprint of the model's code and of the vars that it names; if it changes, the mode is 'whole'
+    logic   a fingerprint of the SQL that a full refresh would run; if it changes, the mode is 'whole'
 #}
 {% macro model_read() %}
     {% if not is_building() %}
@@ -87,9 +87,9 @@
     {% if not deletes_since(relation, from) %}
         {% do return(false) %}
     {% endif %}
-    {% set query = 'select 1 from ' ~ change_feed(relation, from, commits(relation)[0].version)
-        ~ " where _change_type in ('delete', 'update_preimage') and ("
-        ~ key ~ ') not in (select ' ~ key ~ ' from ' ~ relation ~ ') limit 1' %}
+    {# EXCEPT, unlike NOT IN, takes NULL as a value like any other. #}
+    {% set query = 'select 1 from (select ' ~ key ~ ' from ' ~ change_feed(relation, from, commits(relation)[0].version)
+        ~ " where _change_type in ('delete', 'update_preimage') except select " ~ key ~ ' from ' ~ relation ~ ') limit 1' %}
     {% set known = run_state().lost_keys %}
     {% if query not in known %}
         {% do known.update({query: run_query(query).rows | length > 0}) %}
@@ -163,11 +163,37 @@
 {% endmacro %}
 
 
-{# A hash of what a node's result depends on besides its inputs' rows: code, test arguments, vars and declarations(). #}
+{#
+  A hash of what a node's result depends on besides its inputs' rows: of the SQL that a full refresh would run, so that
+  macros, vars and contracts count too; of a generic test, whose SQL is not known yet, of its arguments and contracts.
+#}
 {% macro fingerprint() %}
-    {% set test = tojson(model.test_metadata or {}, sort_keys=true) ~ config.get('where', '') %}
-    {% set code = model.raw_code ~ test ~ declarations() %}
-    {% do return(local_md5(code ~ tojson(vars_in(code), sort_keys=true))) %}
+    {% if model.test_metadata %}
+        {% set arguments = tojson(arguments_of(model), sort_keys=true) %}
+        {% do return(local_md5(model.raw_code ~ arguments ~ config.get('where', '') ~ declarations())) %}
+    {% endif %}
+    {% do return(local_md5(model.raw_code if model.language == 'python' else full_refresh_sql())) %}
+{% endmacro %}
+
+
+{# The SQL that a full refresh of the current node would run, with that of its ephemeral models, without what names the run. #}
+{% macro full_refresh_sql() %}
+    {% set reads = run_state().reads %}
+    {% do reads.update({model.unique_id: {'mode': 'full', 'inputs': {}}}) %}
+    {% set texts = [render(model.raw_code)] %}
+    {% for parent in ephemeral_parents(model) %}{% do texts.append(render(parent.raw_code)) %}{% endfor %}
+    {% do reads.pop(model.unique_id) %}
+    {% do return(texts | join('\n') | replace(invocation_id, '') | replace(run_started_at | string, '')) %}
+{% endmacro %}
+
+
+{# The ephemeral models that a node reads, also through one another. #}
+{% macro ephemeral_parents(node) %}
+    {% set found = [] %}
+    {% for id in node.depends_on.nodes if graph.nodes.get(id, {}).get('config', {}).get('materialized') == 'ephemeral' %}
+        {% do found.extend([graph.nodes[id]] + ephemeral_parents(graph.nodes[id])) %}
+    {% endfor %}
+    {% do return(found) %}
 {% endmacro %}
 
 
@@ -175,7 +201,7 @@
 {% macro declarations() %}
     {% set found = {} %}
     {% set names = [] %}
-    {% for s in model.sources + other_sources() %}{% do names.append(s | join('.')) %}{% endfor %}
+    {% for s in model.sources %}{% do names.append(s | join('.')) %}{% endfor %}
     {% for table in graph.get('sources', {}).values() if table.source_name ~ '.' ~ table.name in names and table.meta %}
         {% set columns = [] %}
         {% for column in table.columns.values() %}
@@ -184,16 +210,6 @@
         {% do found.update({table.name: [table.meta, columns]}) %}
     {% endfor %}
     {% do return(tojson(found, sort_keys=true) if found else '') %}
-{% endmacro %}
-
-
-{# The values of the vars that the code names. #}
-{% macro vars_in(code) %}
-    {% set found = {} %}
-    {% for name in modules.re.findall("var\\(\\\\?['\"](\\w+)", code) %}
-        {% do found.update({name: var(name) | string}) %}
-    {% endfor %}
-    {% do return(found) %}
 {% endmacro %}
 
 

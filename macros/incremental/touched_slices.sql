@@ -8,6 +8,15 @@
 #}
 {% macro touched_slices(columns, queries) %}
     {% set read = model_read() %}
+    {% if is_building() and model.resource_type == 'model' %}
+        {% if 'has_slices' in read %}
+            {% do exceptions.raise_compiler_error(
+                model.name ~ ' calls touched_slices() twice: rows of the first slices would not be deleted. '
+                ~ 'Give one call the queries of both.'
+            ) %}
+        {% endif %}
+        {% do read.update({'has_slices': true}) %}
+    {% endif %}
     {% if not is_building() or read.mode != 'changes' %}
         {% do return({'columns': columns, 'filter': 'all'}) %}
     {% endif %}

@@ -104,7 +104,8 @@ def test_a_deleted_parent_is_found_from_rows_that_have_not_changed(project: Scen
         """,
     )
     assert (yield ALL).outcomes["of_shops"] == "pass: decided with its model"
-    project.rows("insert into silver.shops values ('c', 0, 'hand')")
+    # A key that is NULL must not hide that another one is gone.
+    project.rows("insert into silver.shops values ('c', 0, 'hand'), (null, 0, 'hand')")
     assert (yield "of_shops").outcomes["of_shops"] == "pass: OK"
     project.rows("delete from silver.shops where shop = 'b'")
     assert (yield "of_shops").outcomes["of_shops"].startswith("fail")

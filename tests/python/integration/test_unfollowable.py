@@ -13,8 +13,8 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 
 from tests.python.lake import Lake, differences
 from tests.python.reference import tables
-from tests.python.scenarios import ALL, Scenario, Steps, scenario
-from tests.python.small_project import SHOPS, SmallProject, change_sales, write_shops
+from tests.python.scenarios import ALL, NodeError, Scenario, Steps, scenario
+from tests.python.small_project import SALES, SHOPS, SmallProject, change_sales, write_shops
 from tests.python.worlds import UNKNOWN_HEADER, world_from_seed
 
 
@@ -168,14 +168,21 @@ def test_a_model_with_another_logic_or_column_or_var_is_compared_whole(
     assert shops.rows(query) == [("a", 4), ("b", 4)]
 
 
-def test_a_model_whose_source_declares_something_else_is_compared_whole(
-    project: SmallProject,
-) -> None:
-    """For example when a rule of a feed's contract is changed."""
+RULE = """
+    {% macro rule() %}
+        {% for each in graph.get('sources', {}).values() %}{{ each.meta.bad_value[0] }}{% endfor %}
+    {% endmacro %}
+"""
+
+
+def test_a_model_that_uses_a_changed_contract_is_compared_whole(project: SmallProject) -> None:
     project.rows("create schema bronze")
     project.rows("create table bronze.events using delta as select 1 as id, 5 as amount")
-    query = "select id, amount from {{ changes(source('bronze', 'events')) }}"
+    query = (
+        "select id, amount, {{ rule() }} as is_bad from {{ changes(source('bronze', 'events')) }}"
+    )
     project.model("events", "{{ config(unique_key=['id']) }} " + query)
+    project.macro("rule", RULE)
 
     def declare(rule: str) -> None:
         table = f"tables: [{{name: events, config: {{meta: {{bad_value: [{rule}]}}}}}}]"
@@ -189,3 +196,36 @@ def test_a_model_whose_source_declares_something_else_is_compared_whole(
     project.build()
     reason = "its code or a var has changed"
     assert project.messages == [f"silver.events: compared whole, because {reason}"]
+    assert project.rows("select is_bad from silver.events") == [(True,)]
+
+
+@scenario
+def test_a_changed_macro_or_ephemeral_model_is_noticed(project: Scenario) -> Steps:
+    project.model("sold", "{{ config(materialized='ephemeral') }} select * from {{ ref('sales') }}")
+    project.write("macros/total.sql", "{% macro total() %}sum(amount){% endmacro %}")
+    project.model("sales", SALES)
+    shops = SHOPS.replace("from {{ ref('sales') }} where", "from {{ ref('sold') }} where")
+    project.model("shops", shops.replace("sum(amount)", "{{ total() }}"))
+    yield ALL
+    built = yield "shops"
+    assert built.messages == []
+    project.write("macros/total.sql", "{% macro total() %}-sum(amount){% endmacro %}")
+    built = yield "shops"
+    assert any("its code or a var has changed" in line for line in built.messages)
+    assert project.rows(FOUND) == [("a", -30), ("b", -30)]
+    project.model(
+        "sold",
+        "{{ config(materialized='ephemeral') }} select * from {{ ref('sales') }} where id > 1",
+    )
+    built = yield "shops"
+    assert any("its code or a var has changed" in line for line in built.messages)
+    assert project.rows(FOUND) == [("a", -20), ("b", -30)]
+
+
+@scenario
+def test_a_model_that_asks_twice_for_touched_slices_is_refused(project: Scenario) -> Steps:
+    project.model("sales", SALES)
+    slices = "{%- set more = touched_slices(['shop'], []) %}"
+    project.model("shops", SHOPS.replace("select shop, sum", slices + " select shop, sum"))
+    with pytest.raises(NodeError, match=r"shops calls touched_slices\(\) twice"):
+        yield ALL
