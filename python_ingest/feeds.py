@@ -5,7 +5,7 @@ event time; the models, what a line must fulfil to reach silver (macros/feeds/co
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -136,13 +136,15 @@ def read_feed(file: Path) -> Feed:
 
 
 def problems(
-    meta: FeedMeta, by_name: Mapping[str, Column], columns: Iterable[Column]
+    meta: FeedMeta, by_name: Mapping[str, Column], columns: Sequence[Column]
 ) -> Iterator[str]:
     """Return what is wrong in a contract beyond its form."""
     for column in columns:
         where = f"column {column.name}"
         if column is not by_name[column.name]:
             yield f"{where}: another one has the same name."
+        if sum(c.field == column.field for c in columns) > 1 or {*column.field} & {'"', "\\"}:
+            yield f"{where}: its field is another one's, or has a quote or a backslash."
         if column.name.startswith("_") or column.name in TAKEN:
             yield f"{where}: the name is taken; choose another one and give field."
         if meta.folder and (column.parts or column.field != column.field.lower()):

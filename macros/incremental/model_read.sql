@@ -89,7 +89,8 @@
     {% endif %}
     {# EXCEPT, unlike NOT IN, takes NULL as a value like any other. #}
     {% set query = 'select 1 from (select ' ~ key ~ ' from ' ~ change_feed(relation, from, commits(relation)[0].version)
-        ~ " where _change_type in ('delete', 'update_preimage') except select " ~ key ~ ' from ' ~ relation ~ ') limit 1' %}
+        ~ " where _change_type in ('delete', 'update_preimage')"
+        ~ ' except select ' ~ key ~ ' from ' ~ relation ~ ') limit 1' %}
     {% set known = run_state().lost_keys %}
     {% if query not in known %}
         {% do known.update({query: run_query(query).rows | length > 0}) %}
@@ -172,16 +173,22 @@
         {% set arguments = tojson(arguments_of(model), sort_keys=true) %}
         {% do return(local_md5(model.raw_code ~ arguments ~ config.get('where', '') ~ declarations())) %}
     {% endif %}
-    {% do return(local_md5(model.raw_code if model.language == 'python' else full_refresh_sql())) %}
+    {% set sql = '' if model.language == 'python' else full_refresh_sql() %}
+    {# A model's rows do not depend on its config; what a snapshot or a test finds does. #}
+    {% set code = model.raw_code if model.language == 'python' or model.resource_type != 'model' else '' %}
+    {% do return(local_md5(sql ~ code)) %}
 {% endmacro %}
 
 
-{# The SQL that a full refresh of the current node would run, with that of its ephemeral models, without what names the run. #}
+{# The SQL that a full refresh of the current node would run, with its ephemeral models, without the run's id and time. #}
 {% macro full_refresh_sql() %}
     {% set reads = run_state().reads %}
     {% do reads.update({model.unique_id: {'mode': 'full', 'inputs': {}}}) %}
     {% set texts = [render(model.raw_code)] %}
-    {% for parent in ephemeral_parents(model) %}{% do texts.append(render(parent.raw_code)) %}{% endfor %}
+    {% for parent in ephemeral_parents(model) %}
+        {# Their refs stand as text: dbt resolves those of the current node only. #}
+        {% do texts.append(render(modules.re.sub('ref\\(([^()=]*)\\)', '[\\1]', parent.raw_code))) %}
+    {% endfor %}
     {% do reads.pop(model.unique_id) %}
     {% do return(texts | join('\n') | replace(invocation_id, '') | replace(run_started_at | string, '')) %}
 {% endmacro %}
@@ -190,8 +197,11 @@
 {# The ephemeral models that a node reads, also through one another. #}
 {% macro ephemeral_parents(node) %}
     {% set found = [] %}
-    {% for id in node.depends_on.nodes if graph.nodes.get(id, {}).get('config', {}).get('materialized') == 'ephemeral' %}
-        {% do found.extend([graph.nodes[id]] + ephemeral_parents(graph.nodes[id])) %}
+    {% for id in node.depends_on.nodes if id in graph.nodes %}
+        {% set parent = graph.nodes[id] %}
+        {% if parent.config.materialized == 'ephemeral' %}
+            {% do found.extend([parent] + ephemeral_parents(parent)) %}
+        {% endif %}
     {% endfor %}
     {% do return(found) %}
 {% endmacro %}

@@ -111,7 +111,7 @@ class JsonReader:
     def read(self, line: bytes) -> JsonLine:
         """Read a line."""
         try:
-            *broker, payload = astuple(self.decode_envelope(line))
+            *broker, payload = astuple(self.decode_envelope(line.decode()))
             topic = broker[1]
             if memoryview(payload)[0] == QUOTE:
                 payload = decode(payload)
@@ -167,15 +167,12 @@ def rare_json(text: bytes | str) -> object:
     Return None if it is not JSON. U+FFFD replaces a lone surrogate.
     """
 
-    def refuse(constant: str) -> None:
-        raise ValueError(constant)
-
     def whole(digits: str) -> int | float:
-        return int(digits) if len(digits) < 20 else float(digits)
+        return int(digits) if len(digits) <= 20 else float(digits)
 
     try:
         characters = text.decode() if isinstance(text, bytes) else text
-        value = json.loads(characters, parse_int=whole, parse_constant=refuse)
+        value = json.loads(characters, parse_int=whole, parse_constant=int)
         again = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
         return json.loads(again.decode("utf-16", "replace"))
     except (ValueError, RecursionError):

@@ -46,6 +46,8 @@ def test_feeds_of_topics_share_a_landing_folder() -> None:
         (("columns", 0, "config", "meta", "requird"), True, "columns device_id: .*`requird`"),
         (("columns", 0, "config", "meta", "required"), False, "column device_id: give required"),
         (("columns", 0, "config", "meta", "person"), None, "column device_id: give person"),
+        (("columns", 0, "config", "meta", "field"), "time", "column device_id: its field is"),
+        (("columns", 0, "config", "meta", "field"), 'a"', "column device_id: its field is"),
         (("columns", 1, "config", "meta", "unit"), "hours", "columns time: .*'hours'"),
         (("columns", 1, "config", "meta", "unit"), None, "column time: the event time needs unit"),
         (("columns", 1, "data_type"), "bigint", "column time: epoch seconds are a double"),

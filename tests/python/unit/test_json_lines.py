@@ -119,6 +119,7 @@ def test_anything_but_a_json_object_is_none(text: bytes) -> None:
         (b' {"a" : 1}\t', {"a": 1}),
         (b'{"a":1,"a":2}', {"a": 2}),
         (b'{"a":"\\u0000"}', {"a": "\0"}),
+        (b'{"a":-1234567890123456789,"b":1e999}', {"a": -1234567890123456789, "b": math.inf}),
         # Lone surrogates, which UTF-8 cannot encode.
         (b'{"\\ud800":["\\udc00x"]}', {"\ufffd": ["\ufffdx"]}),
         (b'{"a":"\\ud83d\\ude00","b":1e999}', {"a": "😀", "b": math.inf}),
@@ -166,6 +167,7 @@ def test_unknown_fields_are_kept_by_their_paths() -> None:
     [
         (b'{"topic":"bpm","value":"{\\"time\\":\xff}"}', UNROUTED, None),
         (b'{"topic":"bpm","value":{"time":1}', UNROUTED, None),
+        (b'{"topic":"bpm","value":"\x80","value":{"time":1}}', UNROUTED, None),
         (b'{"topic":"bpm","value":"{\\"time\\":1,}"}', "heart_rate_bz", None),
         (b'{"topic":"bpm","value":{"time":-0,"time":5}} ', "heart_rate_bz", 5.0),
     ],
