@@ -168,7 +168,8 @@ class Stream(ABC):
                 # is freed: Arrow writes through a channel, which an interrupt closes (Spark 4.2).
                 context.setLocalProperty("spark.job.interruptOnCancel", "false")
                 now = datetime.now(UTC).isoformat(timespec="microseconds")
-                self.position.began = min(now, now if batch > self.planned else self.position.began)
+                is_new = batch > self.planned
+                self.position.began = now if is_new else min(self.position.began, now)
                 self.position.query = context.getLocalProperty("sql.streaming.queryId")
                 self.position.batch = batch
                 # Before any append: see recovery.py.

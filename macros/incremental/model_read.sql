@@ -6,7 +6,7 @@
             'changes'  only rows committed since the watermarks are read
     inputs  {name: {from, to, last, is_changed, commits}}: the versions read, `from` exclusive and `to` inclusive; the
             commit of `to`; whether, and in how many commits, rows have changed between them
-    logic   a fingerprint of the SQL that a full refresh would run; if it changes, the mode is 'whole'
+    logic   a fingerprint of the code and of the SQL that a full refresh would run; if it changes, the mode is 'whole'
 #}
 {% macro model_read() %}
     {% if not is_building() %}
@@ -173,14 +173,12 @@
         {% set arguments = tojson(arguments_of(model), sort_keys=true) %}
         {% do return(local_md5(model.raw_code ~ arguments ~ config.get('where', '') ~ declarations())) %}
     {% endif %}
-    {% set sql = '' if model.language == 'python' else full_refresh_sql() %}
-    {# A model's rows do not depend on its config; what a snapshot or a test finds does. #}
-    {% set code = model.raw_code if model.language == 'python' or model.resource_type != 'model' else '' %}
-    {% do return(local_md5(sql ~ code)) %}
+    {# The code itself too: its config decides, for example, which of two rows is the newest. #}
+    {% do return(local_md5(model.raw_code ~ (full_refresh_sql() if model.language != 'python' else ''))) %}
 {% endmacro %}
 
 
-{# The SQL that a full refresh of the current node would run, with its ephemeral models, without the run's id and time. #}
+{# The SQL of a full refresh of the current node, with its ephemeral models; without the id and time of the run. #}
 {% macro full_refresh_sql() %}
     {% set reads = run_state().reads %}
     {% do reads.update({model.unique_id: {'mode': 'full', 'inputs': {}}}) %}

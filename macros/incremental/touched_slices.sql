@@ -8,25 +8,22 @@
 #}
 {% macro touched_slices(columns, queries) %}
     {% set read = model_read() %}
-    {% if is_building() and model.resource_type == 'model' %}
-        {% if 'has_slices' in read %}
-            {% do exceptions.raise_compiler_error(
-                model.name ~ ' calls touched_slices() twice: rows of the first slices would not be deleted. '
-                ~ 'Give one call the queries of both.'
-            ) %}
+    {% if model.resource_type == 'model' and 'touched' in read %}
+        {% do exceptions.raise_compiler_error(
+            model.name ~ ' calls touched_slices() twice: rows of the first slices would not be deleted. '
+            ~ 'Give one call the queries of both.'
+        ) %}
+    {% endif %}
+    {% set touched = {'columns': columns, 'filter': 'all'} %}
+    {% if is_building() and read.mode == 'changes' %}
+        {% set news = [] %}
+        {% for relation, query in queries if has_changes(relation) %}
+            {% do news.append('select ' ~ columns | join(', ') ~ ' from (' ~ query ~ ')') %}
+        {% endfor %}
+        {% set touched = {'columns': columns, 'filter': 'none'} %}
+        {% if news %}
+            {% set touched = found_slices(columns, news | join(' union all ')) %}
         {% endif %}
-        {% do read.update({'has_slices': true}) %}
-    {% endif %}
-    {% if not is_building() or read.mode != 'changes' %}
-        {% do return({'columns': columns, 'filter': 'all'}) %}
-    {% endif %}
-    {% set news = [] %}
-    {% for relation, query in queries if has_changes(relation) %}
-        {% do news.append('select ' ~ columns | join(', ') ~ ' from (' ~ query ~ ')') %}
-    {% endfor %}
-    {% set touched = {'columns': columns, 'filter': 'none'} %}
-    {% if news %}
-        {% set touched = found_slices(columns, news | join(' union all ')) %}
     {% endif %}
     {% do read.update({'touched': touched}) %}
     {% do return(touched) %}
