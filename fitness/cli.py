@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from fitness.dbt_arguments import target_of
 from fitness.settings import Rhythm, is_served
 from fitness.terminal import console, plain_errors, progress, set_up_logging, stop_on_signals
 from python_ingest.settings import duration, read_settings
@@ -142,7 +143,7 @@ def build(context: typer.Context, lakehouse: Lakehouse = None) -> None:
     from fitness.run import run_build, start
 
     with plain_errors():
-        settings = read_settings(lakehouse=lakehouse)
+        settings = read_settings(lakehouse=lakehouse, target=target_of(context.args))
         load_dbt()
         if not is_served(settings.target):
             spark = start(settings, short_lived=is_small_build(settings, context.args))
@@ -177,7 +178,7 @@ def run(
     from fitness.run import run_both, run_build, run_ingest, start
 
     with plain_errors():
-        settings = read_settings(landing, lakehouse)
+        settings = read_settings(landing, lakehouse, target=target_of(context.args))
         pauses = (interval, shortest, longest, whole_tests, tests)
         rhythm = Rhythm(*(duration(each) for each in pauses))
         if continuous and any(argument.startswith("--vars") for argument in context.args):

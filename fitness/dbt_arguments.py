@@ -24,6 +24,16 @@ def where_it_builds(arguments: Sequence[str]) -> Iterator[str]:
             yield argument
 
 
+def target_of(arguments: Sequence[str]) -> str | None:
+    """Return the target that the arguments name; None if they name none."""
+    named = [
+        following if each in ("--target", "-t") else each.removeprefix("--target=")
+        for each, following in pairwise([*arguments, ""])
+        if each in ("--target", "-t") or each.startswith("--target=")
+    ]
+    return named[-1] if named else None  # Of several, dbt takes the last.
+
+
 def with_whole_tests(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with tests of whole tables asked for, other variables as they are."""
     return [*arguments, "--vars", json.dumps({**variables(arguments), "whole_tests": True})]

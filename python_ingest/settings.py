@@ -69,6 +69,7 @@ def read_settings(
     lakehouse: Path | None = None,
     clean_after: str | None = None,
     archive: Path | None = None,
+    target: str | None = None,
 ) -> Settings:
     """Return the settings in force; raises SettingError if they cannot work."""
 
@@ -77,7 +78,7 @@ def read_settings(
         # Without `..`, as Hadoop writes paths, but with links as they are.
         return found and Path(os.path.abspath(found.expanduser()))  # noqa: PTH100
 
-    target = os.environ.get("FITNESS_TARGET") or "local"
+    target = target or os.environ.get("FITNESS_TARGET") or "local"
     on_databricks = target == "databricks"
     age = clean_after or os.environ.get("FITNESS_CLEAN_AFTER")
     return Settings(

@@ -11,16 +11,17 @@
         {% set tables = graph.sources.values() | selectattr('schema', 'eq', 'bronze') | map(attribute='identifier') %}
         {% set missing = tables | reject('in', known) | list %}
         {% if missing %}
+            {% set folder = engine_warehouse() ~ '/bronze' %}
+            {% set pattern = modules.re.sub('([][{}*?\\\\])', '\\\\\\1', folder) | replace('`', '``') %}
             {# The pattern also matches the folder `bronze`, because Spark refuses a pattern that matches nothing. #}
             {% set query %}
-                select distinct {{ log_table() }} as name
-                from {{ log_files('bronze{,/*/_delta_log}') }}
-                where {{ is_commit() }}
+                select distinct regexp_extract(_metadata.file_path, '([^/]+)/_delta_log/', 1) as name
+                from text.`{{ pattern }}{,/*/_delta_log}`
+                where _metadata.file_name rlike '^[0-9]+[.]json$'
             {% endset %}
             {% set landed = run_query(query).columns['name'].values() %}
-            {% set folder = warehouse() ~ '/bronze' %}
             {% set absent = [] %}
-            {% for table in missing if 'bronze.' ~ table not in landed %}{% do absent.append(table) %}{% endfor %}
+            {% for table in missing if table not in landed %}{% do absent.append(table) %}{% endfor %}
             {# If a folder does not exist, `create table` would create an empty table, and the ingest would use it. #}
             {% if absent %}
                 {% do exceptions.raise_compiler_error(
@@ -29,7 +30,7 @@
                 ) %}
             {% endif %}
             {% for table in missing %}
-                {% set location = quoted(folder ~ '/' ~ table) %}
+                {% set location = engine_quoted(folder ~ '/' ~ table) %}
                 {% do run_query('create table bronze.' ~ table ~ ' using delta location ' ~ location) %}
             {% endfor %}
         {% endif %}

@@ -30,13 +30,3 @@
         create schema if not exists {{ relation }}
     {%- endcall -%}
 {%- endmacro %}
-
-
-{# The warehouse folder, which has a folder for each schema. #}
-{% macro warehouse() %}
-    {% set state = run_state() %}
-    {% if not state.warehouse %}
-        {% do state.update({'warehouse': run_query('set spark.sql.warehouse.dir').rows[0]['value']}) %}
-    {% endif %}
-    {% do return(state.warehouse) %}
-{% endmacro %}

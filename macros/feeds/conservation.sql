@@ -15,14 +15,14 @@
     {%- set settings = graph.nodes[model.attached_node].config -%}
     {%- set waits = waits_for(contract) if contract -%}
     {%- set same_row = same_row or is_same_row(settings) -%}
-    {%- set is_whole = model_read().mode != 'changes' -%}
+    {%- set is_whole = read_mode() != 'changes' -%}
     {%- set has_lost_rows = contract and not is_whole and has_lost_rows(settings) -%}
     {%- set has_released = has_deletes(quarantine) -%}
     {%- set problems = [] -%}
     {%- if is_whole or has_lost_rows or has_released or has_changes(bronze) -%}
         {%- do problems.append(lines_without_place(feed)) -%}
     {%- endif -%}
-    {%- if model_read().mode == 'full' -%}
+    {%- if read_mode() == 'full' -%}
         {%- do problems.append(quarantined_without_line(feed)) -%}
         {%- if contract -%}{%- do problems.append(rows_without_line(same_row)) -%}{%- endif -%}
     {%- endif -%}
@@ -176,7 +176,7 @@ select * from problems
 
 {# The row_id in quarantine of a `line`. #}
 {% macro line_id(feed) -%}
-    coalesce(line.row_id, {{ row_id(quoted(feed), 'line.fields', 'line.raw') }})
+    coalesce(line.row_id, {{ row_id(engine_quoted(feed), 'line.fields', 'line.raw') }})
 {%- endmacro %}
 
 
@@ -188,7 +188,7 @@ select * from problems
 
 {# Condition: the date of a silver row is one of the lines' dates, if the table has `prune_by`; else true. #}
 {% macro on_line_dates(settings, feed, contract) -%}
-    {%- set column = (settings.meta or {}).get('prune_by') -%}
+    {%- set column = ((settings.meta or {}).get('prune_by') or {}) | first -%}
     {%- if not column -%}{%- do return('true') -%}{%- endif -%}
     {%- set date = 'cast(' ~ instant(contract.event_time) ~ ' as date)' -%}
     {{ on_dates(column, dates_of('select distinct ' ~ date ~ ' from ' ~ arrivals(feed))) }}
@@ -198,7 +198,7 @@ select * from problems
 {# Whether the tested model has lost a key since this test last passed: then all lines must be checked. #}
 {% macro has_lost_rows(settings) %}
     {% set table = ref(graph.nodes[model.attached_node].name) %}
-    {% do return(has_lost_keys(table, key_of(settings) | join(', '), model_read().inputs[input_name(table)].from)) %}
+    {% do return(has_lost_keys(table, key_of(settings) | join(', '))) %}
 {% endmacro %}
 
 

@@ -37,6 +37,17 @@
 {% endmacro %}
 
 
+{# What the pending lines of all feeds wait for, by reason. #}
+{% macro waits_by_reason() %}
+    {% set found = {} %}
+    {% for contract in contracts().values() %}
+        {% set waits = waits_for(contract) %}
+        {% if waits %}{% do found.update({waits.reason: waits}) %}{% endif %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+
 {#
   SQL expression over the columns of a bronze table: the first reason why the row cannot be used, apart from keys that
   are not registered; NULL if there is none.

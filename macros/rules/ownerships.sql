@@ -50,3 +50,68 @@ assignments as (
     where valid_to is null or valid_from < valid_to
 )
 {%- endmacro %}
+
+
+{#
+  To be added to the rows that arrive in an event table: rows of the table that may have another owner than when they
+  were written, because the assignments of their device or mac address have changed. Nothing if none have.
+
+    assignments  who owned what is in `key`, and when
+    key, time    the columns of the table that say what was used, and when
+    columns      the columns to select
+    date         the table's partition, a date that follows from `time`
+#}
+{% macro rows_with_another_owner(assignments, key, time, columns, date=none) -%}
+    {%- set spans = reassigned_spans(assignments, key) -%}
+    {%- if spans -%}
+    union all
+    select own.{{ columns | join(', own.') }}
+    from {{ own_table() }} as own
+    inner join {{ spans.view }} as span
+        on own.{{ key }} = span.{{ key }} and own.{{ time }} >= span.from_time and own.{{ time }} < span.to_time
+    {%- if date %}
+    where own.{{ date }} between date'{{ spans.from_date }}' and date'{{ spans.to_date }}'
+    {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#
+  The spans of time in which the owner of a device or mac address may have changed: a view with `key`, from_time and
+  to_time, and the dates that all spans cover; none if there are no spans. A key that is new in the assignments has no
+  span, as no event table has rows of it.
+#}
+{% macro reassigned_spans(assignments, key) %}
+    {% if not has_changes(assignments) %}{% do return(none) %}{% endif %}
+    {% set query %}
+        with changed as (
+            select
+                {{ key }}, valid_from, valid_to, user_id, _change_type,
+                bool_or(_change_type in ('delete', 'update_preimage')) over (partition by {{ key }}) as was_known
+            from {{ changes(assignments) }}
+        )
+        select
+            {{ key }},
+            -- If only the end of an ownership has changed, the owner differs only between the old and the new end.
+            case
+                when min(user_id) = max(user_id) and bool_and(_change_type like 'update%')
+                    then min(coalesce(valid_to, timestamp'9999-12-31'))
+                else min(valid_from)
+            end as from_time,
+            max(coalesce(valid_to, timestamp'9999-12-31')) as to_time
+        from changed
+        where was_known
+        group by {{ key }}, valid_from
+    {% endset %}
+    {% set view = view_of_run(this.identifier ~ '__reassigned', query) %}
+    {% set span = run_query('select min(cast(from_time as date)), max(cast(to_time as date)) from ' ~ view).rows[0] %}
+    {% do return({'view': view, 'from_date': span[0], 'to_date': span[1]} if span[0] else none) %}
+{% endmacro %}
+
+
+{# Condition: the row `event`, with the columns `key` and `time`, falls into a span of `assignments`. #}
+{% macro is_owned(event, key, time) -%}
+    {{ event }}.{{ key }} = assignments.{{ key }}
+    and {{ event }}.{{ time }} >= assignments.valid_from
+    and (assignments.valid_to is null or {{ event }}.{{ time }} < assignments.valid_to)
+{%- endmacro %}

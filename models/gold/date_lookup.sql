@@ -1,9 +1,6 @@
 -- Parts of each calendar day. Grain: one row per date.
 {{ config(unique_key=['date']) }}
 
-{#- This model reads no table. The call records its code and vars, so that a change of them is noticed. #}
-{%- do model_read() %}
-
 with
 
 dates as (

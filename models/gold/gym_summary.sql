@@ -5,16 +5,23 @@
     meta={'slices': ['mac_address', 'gym', 'login']},
 ) }}
 
+{%- set visits_of_changed_workouts %}
+    select visit.mac_address, visit.gym, visit.login
+    from {{ ref('gym_logs') }} as visit
+    inner join {{ changes(ref('completed_workouts')) }} as workout
+        on visit.user_id = workout.user_id
+        and workout.start_time < visit.logout
+        and workout.end_time > visit.login
+{%- endset %}
+{%- set visits_of_changed_gyms %}
+    select visit.mac_address, visit.gym, visit.login
+    from {{ ref('gym_logs') }} as visit
+    inner join {{ changes(ref('gym_settings')) }} as gym on visit.gym = gym.gym
+{%- endset %}
 {%- set touched = touched_slices(['mac_address', 'gym', 'login'], [
-    (ref('gym_logs'), 'select mac_address, gym, login from ' ~ changes(ref('gym_logs'))),
-    (ref('completed_workouts'),
-        'select visit.mac_address, visit.gym, visit.login from ' ~ ref('gym_logs') ~ ' as visit '
-        ~ 'inner join ' ~ changes(ref('completed_workouts')) ~ ' as workout '
-        ~ 'on visit.user_id = workout.user_id '
-        ~ 'and workout.start_time < visit.logout and workout.end_time > visit.login'),
-    (ref('gyms'),
-        'select visit.mac_address, visit.gym, visit.login from ' ~ ref('gym_logs') ~ ' as visit '
-        ~ 'inner join ' ~ changes(ref('gyms')) ~ ' as gym on visit.gym = gym.gym'),
+    ref('gym_logs'),
+    (ref('completed_workouts'), visits_of_changed_workouts),
+    (ref('gym_settings'), visits_of_changed_gyms),
 ]) %}
 
 with
@@ -29,7 +36,7 @@ workouts as (
 ),
 
 gyms as (
-    select * from {{ ref('gyms') }}
+    select * from {{ ref('gym_settings') }}
 ),
 
 -- The part of each workout that lies inside the visit; a part of zero length does not count.

@@ -3,21 +3,29 @@
 {{ config(unique_key=['user_id', 'workout_id', 'session_id']) }}
 
 {#- completed_workouts has the same rows, but reading them here lets this model run before that table is written. #}
-{%- set completed = "(select * from " ~ ref('workout_sessions') ~ " where state = 'completed')" %}
+{%- set completed %}(select * from {{ ref('workout_sessions') }} where state = 'completed'){% endset %}
+{%- set workouts_of_changed_readings %}
+    select workout.user_id, workout.workout_id, workout.session_id
+    from {{ completed }} as workout
+    inner join (
+        select user_id, date_trunc('hour', event_time), min(event_time) as first, max(event_time) as last
+        from {{ changes(ref('heart_rate')) }}
+        group by user_id, date_trunc('hour', event_time)
+    ) as reading
+        on workout.user_id = reading.user_id
+        and workout.start_time <= reading.last
+        and workout.end_time > reading.first
+{%- endset %}
 {%- set touched = touched_slices(['user_id', 'workout_id', 'session_id'], [
-    (ref('workout_sessions'), 'select user_id, workout_id, session_id from ' ~ changes(ref('workout_sessions'))),
-    (ref('heart_rate'),
-        'select workout.user_id, workout.workout_id, workout.session_id from ' ~ completed ~ ' as workout '
-        ~ "inner join (select user_id, date_trunc('hour', event_time), "
-        ~ 'min(event_time) as first, max(event_time) as last '
-        ~ 'from ' ~ changes(ref('heart_rate')) ~ " group by user_id, date_trunc('hour', event_time)) as reading "
-        ~ 'on workout.user_id = reading.user_id '
-        ~ 'and workout.start_time <= reading.last and workout.end_time > reading.first'),
+    ref('workout_sessions'),
+    (ref('heart_rate'), workouts_of_changed_readings),
 ]) %}
-{%- set dates = dates_of(
-    'select distinct explode(sequence(cast(start_time as date), cast(end_time as date))) from '
-    ~ completed ~ ' where ' ~ in_slices(touched)
-) %}
+{%- set dates_of_workouts %}
+    select distinct explode(sequence(cast(start_time as date), cast(end_time as date)))
+    from {{ completed }}
+    where {{ in_slices(touched) }}
+{%- endset %}
+{%- set dates = dates_of(dates_of_workouts) %}
 
 with
 
@@ -87,7 +95,7 @@ summarised as (
         summary.avg_bpm,
         summary.max_bpm,
         summary.num_recordings
-    from {{ at_run_start(this) }} as summary
+    from {{ own_table() }} as summary
     inner join {{ completed }} as workouts using (user_id, workout_id, session_id)
     where summary.user_id in (select user_id from {{ changes(ref('user_profile')) }})
         and not {{ in_slices(touched, 'summary.') }}

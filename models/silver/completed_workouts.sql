@@ -2,9 +2,7 @@
 -- workout_id and session_id.
 {{ config(unique_key=['user_id', 'workout_id', 'session_id']) }}
 
-{%- set touched = touched_slices(['user_id', 'workout_id', 'session_id'], [
-    (ref('workout_sessions'), 'select user_id, workout_id, session_id from ' ~ changes(ref('workout_sessions'))),
-]) %}
+{%- set touched = touched_slices(['user_id', 'workout_id', 'session_id'], [ref('workout_sessions')]) %}
 
 select
     user_id,

@@ -1,10 +1,7 @@
 -- Who owned each device, and when. Grain: one row per device_id and valid_from.
-{{ config(unique_key=['device_id', 'valid_from'], meta={'kept': true}) }}
+{{ config(unique_key=['device_id', 'valid_from']) }}
 
-{%- set touched = touched_slices(['device_id'], [
-    (source('bronze', 'registered_users_bz'),
-        'select device_id from ' ~ changes(source('bronze', 'registered_users_bz'))),
-]) %}
+{%- set touched = touched_slices(['device_id'], [source('bronze', 'registered_users_bz')]) %}
 
 with
 

@@ -8,8 +8,6 @@
     },
 ) }}
 
-{%- set reassigned = reassigned(ref('mac_assignments'), 'mac_address') %}
-
 with
 
 assignments as (
@@ -23,20 +21,9 @@ arrived as (
         {{ instant('login') }} as login,
         {{ instant('logout') }} as logout
     from {{ arrivals('gym_logins_bz') }}
-    {%- if reassigned %}
-    union all
-    -- Visits in this table that may now belong to another user.
-    select
-        visit.mac_address,
-        visit.gym,
-        visit.login,
-        visit.logout
-    from {{ at_run_start(this) }} as visit
-    inner join {{ reassigned.view }} as span
-        on visit.mac_address = span.mac_address
-        and visit.login >= span.from_time
-        and visit.login < span.to_time
-    {%- endif %}
+    {{ rows_with_another_owner(
+        ref('mac_assignments'), 'mac_address', 'login', ['mac_address', 'gym', 'login', 'logout']
+    ) }}
 ),
 
 -- A visit has the largest logout that is known; NULL while it is open.
@@ -57,8 +44,4 @@ select
     visits.logout,
     assignments.user_id
 from visits
-inner join assignments
-    on
-        visits.mac_address = assignments.mac_address
-        and visits.login >= assignments.valid_from
-        and (assignments.valid_to is null or visits.login < assignments.valid_to)
+inner join assignments on {{ is_owned('visits', 'mac_address', 'login') }}

@@ -5,12 +5,10 @@
     meta={
         'gate': 'quarantine',
         'newest_by': ['_broker_timestamp', '_offset', 'heartrate'],
-        'prune_by': 'event_date',
+        'prune_by': {'event_date': 'cast(event_time as date)'},
         'dimensions': {'device_assignments': 'device_id'},
     },
 ) }}
-
-{%- set reassigned = reassigned(ref('device_assignments'), 'device_id') %}
 
 with
 
@@ -26,22 +24,10 @@ arrived as (
         timestamp as _broker_timestamp,
         offset as _offset
     from {{ arrivals('heart_rate_bz') }}
-    {%- if reassigned %}
-    union all
-    -- Readings in this table that may now belong to another user.
-    select
-        reading.device_id,
-        reading.event_time,
-        reading.heartrate,
-        reading._broker_timestamp,
-        reading._offset
-    from {{ at_run_start(this) }} as reading
-    inner join {{ reassigned.view }} as span
-        on reading.device_id = span.device_id
-        and reading.event_time >= span.from_time
-        and reading.event_time < span.to_time
-    where reading.event_date between date'{{ reassigned.from_date }}' and date'{{ reassigned.to_date }}'
-    {%- endif %}
+    {{ rows_with_another_owner(
+        ref('device_assignments'), 'device_id', 'event_time',
+        ['device_id', 'event_time', 'heartrate', '_broker_timestamp', '_offset'], date='event_date'
+    ) }}
 ),
 
 ranked as (
@@ -64,9 +50,5 @@ select
     ranked._broker_timestamp,
     ranked._offset
 from ranked
-inner join assignments
-    on
-        ranked.device_id = assignments.device_id
-        and ranked.event_time >= assignments.valid_from
-        and (assignments.valid_to is null or ranked.event_time < assignments.valid_to)
+inner join assignments on {{ is_owned('ranked', 'device_id', 'event_time') }}
 where ranked.rank = 1

@@ -1,10 +1,7 @@
 -- Who owned each mac address, and when. Grain: one row per mac_address and valid_from.
-{{ config(unique_key=['mac_address', 'valid_from'], meta={'kept': true}) }}
+{{ config(unique_key=['mac_address', 'valid_from']) }}
 
-{%- set touched = touched_slices(['mac_address'], [
-    (source('bronze', 'registered_users_bz'),
-        'select mac_address from ' ~ changes(source('bronze', 'registered_users_bz'))),
-]) %}
+{%- set touched = touched_slices(['mac_address'], [source('bronze', 'registered_users_bz')]) %}
 
 with
 

@@ -13,19 +13,17 @@
 {%- do check_contracts() %}
 {#- While dbt parses there are no contracts. This call lets it know which tables the model depends on. #}
 {%- do dimensions() %}
-{%- set pending = {} %}
-{%- set news, released = [], [] %}
-{%- for contract in contracts().values() %}
-    {%- set waits = waits_for(contract) %}
-    {%- if waits %}{% do pending.update({waits.reason: waits}) %}{% endif %}
+{%- set pending = waits_by_reason() %}
+{%- set released = [] %}
+{%- for reason, wait in pending.items() %}
+    {%- set rows %}
+        select row_id from {{ this }}
+        where reason = '{{ reason }}'
+            and _waits_for in (select cast({{ wait.key }} as string) from {{ changes(wait.dimension) }})
+    {%- endset %}
+    {%- do released.append((wait.dimension, rows)) %}
 {%- endfor %}
-{%- for reason, waits in pending.items() %}
-    {%- do released.append('(' ~ is_released(waits) ~ ')') %}
-    {%- do news.append((waits.dimension,
-        "select row_id from " ~ at_run_start(this) ~ " where reason = '" ~ reason ~ "' and _waits_for in ("
-        ~ "select cast(" ~ waits.key ~ " as string) from " ~ changes(waits.dimension) ~ ")")) %}
-{%- endfor %}
-{%- set touched = touched_slices(['row_id'], news) %}
+{%- set touched = touched_slices(['row_id'], released) %}
 
 with
 
@@ -80,8 +78,9 @@ refused as (
         _waits_for,
         _source_file,
         _first_seen_at
-    from {{ at_run_start(this) }}
-    where {{ in_slices(touched) }} and not ({{ released | join(' or ') }})
+    from {{ own_table() }}
+    where {{ in_slices(touched) }}
+        {%- for reason, wait in pending.items() %} and not ({{ is_released(wait) }}){% endfor %}
     {%- endif %}
 ),
 

@@ -1,9 +1,7 @@
 -- The current profile of each user who was not deleted. Grain: one row per user_id.
 {{ config(unique_key=['user_id']) }}
 
-{%- set touched = touched_slices(['user_id'], [
-    (ref('user_profile_history'), 'select user_id from ' ~ changes(ref('user_profile_history'))),
-]) %}
+{%- set touched = touched_slices(['user_id'], [ref('user_profile_history')]) %}
 
 select
     user_id,

@@ -1,9 +1,7 @@
 -- All versions of each user's profile, in event time. Grain: one row per user_id and valid_from.
 {{ config(unique_key=['user_id', 'valid_from']) }}
 
-{%- set touched = touched_slices(['user_id'], [
-    (source('bronze', 'user_info_bz'), 'select user_id from ' ~ changes(source('bronze', 'user_info_bz'))),
-]) %}
+{%- set touched = touched_slices(['user_id'], [source('bronze', 'user_info_bz')]) %}
 
 with
 

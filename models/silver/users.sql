@@ -1,10 +1,7 @@
 -- The registered users and their devices, with the earliest registration. Grain: one row per user_id and device_id.
-{{ config(unique_key=['user_id', 'device_id'], meta={'kept': true}) }}
+{{ config(unique_key=['user_id', 'device_id']) }}
 
-{%- set touched = touched_slices(['user_id', 'device_id'], [
-    (source('bronze', 'registered_users_bz'),
-        'select user_id, device_id from ' ~ changes(source('bronze', 'registered_users_bz'))),
-]) %}
+{%- set touched = touched_slices(['user_id', 'device_id'], [source('bronze', 'registered_users_bz')]) %}
 
 with
 

@@ -2,9 +2,7 @@
 -- workout_id and session_id.
 {{ config(unique_key=['user_id', 'workout_id', 'session_id']) }}
 
-{%- set touched = touched_slices(['user_id', 'workout_id', 'session_id'], [
-    (ref('workouts'), 'select user_id, workout_id, session_id from ' ~ changes(ref('workouts'))),
-]) %}
+{%- set touched = touched_slices(['user_id', 'workout_id', 'session_id'], [ref('workouts')]) %}
 
 with
 

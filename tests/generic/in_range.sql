@@ -4,13 +4,13 @@
     min_value, max_value  numbers, or SQL expressions of the column's type
 #}
 {% test in_range(model, column_name, min_value=none, max_value=none) %}
-{%- set arguments = {'column_name': column_name, 'min_value': min_value, 'max_value': max_value} %}
-{%- set outside = failing_row('in_range', arguments) %}
-{%- if not outside %}
+{%- if min_value is none and max_value is none %}
     {{ exceptions.raise_compiler_error('in_range of ' ~ column_name ~ ' needs a min_value, a max_value or both') }}
 {%- endif %}
 
 select * from {{ model }}
-where {{ outside }}
+where
+    {{ column_name ~ ' < ' ~ min_value if min_value is not none else 'false' }}
+    or {{ column_name ~ ' > ' ~ max_value if max_value is not none else 'false' }}
 
 {% endtest %}

@@ -6,14 +6,18 @@
     since    SQL expression of the type of valid_from
 #}
 {% test no_overlapping_validity(model, columns, since=none) %}
+{%- set in_order = 'over (partition by ' ~ columns | join(', ') ~ ' order by valid_from)' %}
 
-select *
-from (
-    select
-        *,
-        {{ failing_row('no_overlapping_validity', {'columns': columns, 'since': since}) }} as _fails
-    from {{ model }}
-)
-where _fails
+select * from {{ model }}
+qualify
+    {%- if since is none %}
+    lead(valid_from) {{ in_order }} < valid_to
+    or (valid_to is null and lead(valid_from) {{ in_order }} is not null)
+    {%- else %}
+    not (
+        valid_to <=> lead(valid_from) {{ in_order }}
+        and valid_from <=> coalesce(lag(valid_to) {{ in_order }}, {{ since }})
+    )
+    {%- endif %}
 
 {% endtest %}

@@ -6,6 +6,6 @@
 {% test satisfies(model, condition) %}
 
 select * from {{ model }}
-where {{ failing_row('satisfies', {'condition': condition}) }}
+where ({{ condition }}) is not true
 
 {% endtest %}

@@ -3,9 +3,7 @@
 -- the models that read it.
 {%- set key = 'user_id, workout_id, session_id' %}
 {%- set touched = touched_slices(key.split(', '), [
-    (ref('workout_sessions'), 'select ' ~ key ~ ' from ' ~ changes(ref('workout_sessions'))),
-    (ref('completed_workouts'), 'select ' ~ key ~ ' from ' ~ changes(ref('completed_workouts'))),
-    (ref('workout_bpm_summary'), 'select ' ~ key ~ ' from ' ~ changes(ref('workout_bpm_summary'))),
+    ref('workout_sessions'), ref('completed_workouts'), ref('workout_bpm_summary'),
 ]) %}
 {%- set columns = key ~ ', start_time, end_time' %}
 with

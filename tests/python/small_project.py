@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 ROOT_PROJECT = f"""
 name: fitness
 profile: fitness
-macro-paths: [macros, "{PROJECT}/macros", "{PROJECT}/tests/generic"]
-on-run-start: ["{{{{ create_watermarks() }}}}", "{{{{ read_all_logs() }}}}"]
-on-run-end: ["{{{{ record_watermarks() }}}}", "{{{{ release_kept() }}}}"]
+macro-paths: [macros, "{PROJECT}/macros", "{PROJECT}/incremental/macros", "{PROJECT}/tests/generic"]
+vars: {{one_build_at_a_time: [local]}}
+on-run-start: "{{{{ engine_start() }}}}"
+on-run-end: "{{{{ engine_end() }}}}"
 """
 # How nodes are made, all in one schema.
 NODES = """
@@ -33,6 +34,7 @@ models:
   +incremental_strategy: merge
   +file_format: delta
   +on_schema_change: append_new_columns
+  +meta: {{follow_changes: true}}
   +tblproperties: {{delta.enableChangeDataFeed: "true"}}
 seeds:
   +schema: {schema}
@@ -146,9 +148,7 @@ SALES = """
 # Its rows have the build that wrote them, which shows a row that was rewritten without need.
 SHOPS = """
     {{ config(unique_key=['shop']) }}
-    {%- set touched = touched_slices(['shop'], [
-        (ref('sales'), 'select shop from ' ~ changes(ref('sales'))),
-    ]) %}
+    {%- set touched = touched_slices(['shop'], [ref('sales')]) %}
     select shop, sum(amount) as amount, '{{ invocation_id }}' as built_by
     from {{ ref('sales') }} where {{ in_slices(touched) }} group by shop
 """

@@ -1,8 +1,5 @@
 -- The profiles are the current versions of the history. Returns the rows that only one of the two tables has.
-{%- set touched = touched_slices(['user_id'], [
-    (ref('user_profile'), 'select user_id from ' ~ changes(ref('user_profile'))),
-    (ref('user_profile_history'), 'select user_id from ' ~ changes(ref('user_profile_history'))),
-]) %}
+{%- set touched = touched_slices(['user_id'], [ref('user_profile'), ref('user_profile_history')]) %}
 {%- set columns %}
     user_id, dob, sex, gender, first_name, last_name, street_address, city, state, zip, updated_at
 {%- endset %}

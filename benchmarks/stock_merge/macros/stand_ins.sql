@@ -1,7 +1,7 @@
 {#
-  Replaces macros/incremental by what a project usually writes without it. An event table reads the bronze rows that are
-  newer than its newest row. A derived table is computed from all rows. dbt-spark's own MERGE writes both: it inserts
-  and updates.
+  Replaces incremental/macros/api.sql by what a project usually writes without it. An event table reads the bronze rows
+  that are newer than its newest row. A derived table is computed from all rows. dbt-spark's own MERGE writes both: it
+  inserts and updates.
 
   Where this is faster, it is because its tables become wrong:
     - Late rows are lost: a reading that is not newer than the newest one stored, and the line that closes a visit,
@@ -27,27 +27,7 @@
 {%- endmacro %}
 
 
-{% macro has_changes(relation) %}
-    {% do return(false) %}
-{% endmacro %}
-
-
-{% macro has_deletes(relation) %}
-    {% do return(false) %}
-{% endmacro %}
-
-
-{% macro at_run_start(relation) -%}
-    {{ relation }}
-{%- endmacro %}
-
-
-{% macro model_read() %}
-    {% do return({'mode': 'full', 'inputs': {}}) %}
-{% endmacro %}
-
-
-{% macro touched_slices(columns, queries) %}
+{% macro touched_slices(columns, inputs) %}
     {% do return({'columns': columns, 'filter': 'all'}) %}
 {% endmacro %}
 
@@ -67,34 +47,31 @@
 {%- endmacro %}
 
 
-{# The state that the macros of seeds use. #}
-{% macro run_state() %}
-    {% do return(graph.setdefault('stock ' ~ invocation_id, {'seeds_unchanged': [], 'seeds_created': []})) %}
+{% macro read_mode() %}
+    {% do return('full') %}
 {% endmacro %}
 
 
-{% macro note_version() %}
-{% endmacro %}
-
-
-{% macro note_adapter_write(was_there) %}
-{% endmacro %}
-
-
-{% macro forget_version() %}
-{% endmacro %}
-
-
-{% macro is_run_of_models() %}
+{% macro has_changes(relation) %}
     {% do return(false) %}
 {% endmacro %}
 
 
-{% macro watermarks() %}
-    {% do return({}) %}
+{% macro has_deletes(relation) %}
+    {% do return(false) %}
 {% endmacro %}
 
 
-{% macro input_name(relation) %}
-    {% do return(relation.schema ~ '.' ~ relation.identifier) %}
+{% macro has_lost_keys(relation, key) %}
+    {% do return(false) %}
 {% endmacro %}
+
+
+{% macro own_table() -%}
+    {{ this }}
+{%- endmacro %}
+
+
+{% macro view_of_run(name, query) -%}
+    ({{ query }})
+{%- endmacro %}

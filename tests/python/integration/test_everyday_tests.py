@@ -103,7 +103,7 @@ def test_a_deleted_parent_is_found_from_rows_that_have_not_changed(project: Scen
                   arguments: {column_name: shop, to: ref('shops'), field: shop}
         """,
     )
-    assert (yield ALL).outcomes["of_shops"] == "pass: decided with its model"
+    assert (yield ALL).outcomes["of_shops"] == "pass: OK"
     # A key that is NULL must not hide that another one is gone.
     project.rows("insert into silver.shops values ('c', 0, 'hand'), (null, 0, 'hand')")
     assert (yield "of_shops").outcomes["of_shops"] == "pass: OK"
@@ -133,7 +133,7 @@ def test_a_reference_between_new_tables_to_a_missing_row_fails(project: Scenario
     )
     found = (yield ALL).outcomes
     assert found["there"].startswith("fail")
-    assert found["here"] == "pass: decided with its model"
+    assert found["here"].startswith("pass")
 
 
 @scenario
@@ -150,9 +150,9 @@ def test_a_key_that_a_batch_repeats_fails_its_test(project: Scenario) -> Steps:
     key = "{name: keyed, arguments: {columns: [shop, amount]}}"
     tests = f"data_tests: [primary_key: {key}]"
     project.test("places.yml", f"{{version: 2, models: [{{name: places, {tests}}}]}}")
-    assert (yield ALL).outcomes["keyed"] == "pass: decided with its model"
+    assert (yield ALL).outcomes["keyed"] == "pass: tested with its model"
     project.rows("insert into silver.sales values (4, 'b', 40)")
-    assert (yield ALL).outcomes["keyed"] == "pass: decided with its model"
+    assert (yield ALL).outcomes["keyed"] == "pass: tested with its model"
     project.rows("insert into silver.sales values (5, 'b', 50), (6, 'b', 50)")
     assert (yield ALL).outcomes["keyed"].startswith("fail")
     project.rows("delete from silver.places where amount = 50")

@@ -54,7 +54,7 @@ PAID = """
     where amount > 100 and {{ in_slices(touched) }} group by shop
     {%- if has_deletes(ref('sales')) %}
     union all
-    select shop || '!', amount from {{ at_run_start(this) }}
+    select shop || '!', amount from {{ own_table() }}
     {%- endif %}
 """
 
@@ -108,13 +108,11 @@ def test_a_run_reports_only_the_model_that_failed(project: Scenario) -> Steps:
 
 GROWING = """
     {{ config(unique_key=['id']) }}
-    {%- set touched = touched_slices(['id'], [
-        (ref('sales'), 'select id from ' ~ changes(ref('sales'))),
-    ]) %}
+    {%- set touched = touched_slices(['id'], [ref('sales')]) %}
     select id, amount from {{ ref('sales') }} where {{ in_slices(touched) }}
     {%- if has_changes(ref('sales')) %}
     union all
-    select -id, amount + 1 from {{ at_run_start(this) }} where id in (1, 2)
+    select -id, amount + 1 from {{ own_table() }} where id in (1, 2)
     {%- endif %}
 """
 
@@ -136,39 +134,26 @@ def test_a_model_reads_its_own_table_at_its_version_before_the_run(project: Scen
 
 NOT_FOLLOWED = """
     {{ config(unique_key=['shop']) }}
-    {%- set touched = touched_slices(['shop'], [
-        (ref('sales'), 'select shop from ' ~ changes(ref('sales'))),
-    ]) %}
+    {%- set touched = touched_slices(['shop'], [ref('sales')]) %}
     select shop, sum(amount) as amount, any_value(town) as town
     from {{ ref('sales') }} left join {{ ref('towns') }} using (shop)
     where {{ in_slices(touched) }} group by shop
 """
 
 
-@pytest.mark.parametrize("command", ["build", "compile"])
-def test_a_model_that_does_not_follow_an_input_is_refused(
-    project: SmallProject, command: str
-) -> None:
-    """Also by `dbt compile`, which needs no data, and before the model is first built."""
+def test_a_model_that_does_not_follow_an_input_is_refused(project: SmallProject) -> None:
+    """Also before the model is first built."""
     project.model("sales", SALES)
     project.model("towns", "{{ config(unique_key=['shop']) }} select 'a' as shop, 'x' as town")
     project.model("shops", NOT_FOLLOWED)
-    project.test(
-        "shops.yml",
-        """
-        version: 2
-        models:
-          - {name: shops, data_tests: [primary_key: {arguments: {columns: [shop]}}]}
-        """,
-    )
-    result = project.dbt(command)
+    result = project.dbt("build")
     assert not result.success
     errors = [str(r.message) for r in getattr(result.result, "results", [])]
     errors.append(str(result.exception))
     assert any("shops reads silver.towns but never asks for changes() of it" in e for e in errors)
     static = "unique_key=['shop'], meta={'static_inputs': ['towns']}"
     project.model("shops", NOT_FOLLOWED.replace("unique_key=['shop']", static))
-    assert project.dbt(command).success
+    assert project.dbt("build").success
 
 
 @scenario
@@ -209,9 +194,7 @@ def test_slices_of_instants_are_named_to_the_microsecond_in_any_local_time_zone(
         "summary",
         """
         {{ config(unique_key=['login']) }}
-        {%- set touched = touched_slices(['login'], [
-            (ref('visits'), 'select login from ' ~ changes(ref('visits'))),
-        ]) %}
+        {%- set touched = touched_slices(['login'], [ref('visits')]) %}
         select login, minutes from {{ ref('visits') }} where {{ in_slices(touched) }}
         """,
     )
@@ -231,7 +214,8 @@ def test_slices_of_instants_are_named_to_the_microsecond_in_any_local_time_zone(
 
 READINGS = """
     {{ config(
-        unique_key=['id'], partition_by=['day'], meta={'newest_by': ['sent'], 'prune_by': 'day'}
+        unique_key=['id', 'day'], partition_by=['day'],
+        meta={'newest_by': ['sent'], 'prune_by': {'day': 'day'}}
     ) }}
     select id, day, sent, value, '{{ invocation_id }}' as built_by
     from {{ changes(ref('arrived')) }}
@@ -264,3 +248,83 @@ def test_the_newest_row_wins_in_any_order_of_arrival_and_other_dates_stay(
     assert project.rows(query) == [(1, "newer", False), (2, "b", True), (3, "new", False)]
     kept = project.rows("select distinct _metadata.file_path from silver.readings where id = 2")
     assert kept == day_two
+
+
+@scenario
+def test_a_date_to_prune_by_that_does_not_follow_from_the_key_is_refused(
+    project: Scenario,
+) -> Steps:
+    """A row whose date changed would be written a second time."""
+    project.model("arrived", ARRIVED)
+    first = date_of("cast(timestamp_seconds(id * 86400) as date)")
+    project.model(
+        "readings", READINGS.replace("['id', 'day']", "['id']").replace("'day': 'day'", first)
+    )
+    yield ALL
+    project.rows("insert into silver.arrived values (3, date'1970-01-04', 5, 'right')")
+    yield "readings"
+    project.rows("insert into silver.arrived values (4, date'2026-01-01', 5, 'wrong')")
+    with pytest.raises(NodeError, match="prune_by says day = cast") as failed:
+        yield "readings"
+    assert [*failed.value.errors] == ["readings"]
+
+
+@scenario
+def test_rows_without_a_date_to_prune_by_are_not_written_twice(project: Scenario) -> Steps:
+    project.model("arrived", ARRIVED)
+    project.model("readings", READINGS)
+    yield ALL
+    for value in ("first", "second"):
+        project.rows(f"insert into silver.arrived values (9, null, {len(value)}, '{value}')")
+        yield "readings"
+    assert project.rows("select value from silver.readings where id = 9") == [("second",)]
+
+
+def test_where_builds_may_overlap_all_writes_are_merges_and_nothing_is_cached(
+    project: SmallProject,
+) -> None:
+    """In Delta two appends of the same rows do not conflict, but two MERGEs do."""
+    project.model("sales", SALES)
+    project.model("shops", SHOPS)
+    for number in (4, 5):
+        project.build("--vars", "one_build_at_a_time: []")
+        project.rows(f"insert into silver.sales values ({number}, 'x{number}', 5)")
+    project.build("--vars", "one_build_at_a_time: []")
+    assert [text for text in project.statements if "merge into silver.shops" in text]
+    assert not [text for text in project.statements if "cache" in text or "insert into" in text]
+    summed = "select shop, sum(amount) from silver.sales group by shop order by shop"
+    assert project.rows("select shop, amount from silver.shops order by shop") == project.rows(
+        summed
+    )
+
+
+STOCK = """
+    {{ config(unique_key=['id'], meta={'follow_changes': false}) }}
+    select id, shop, amount from {{ ref('sales') }}
+    {%- if is_incremental() %} where id > (select max(id) from {{ this }}){% endif %}
+"""
+
+
+@scenario
+def test_a_model_that_does_not_opt_in_is_built_by_dbt_and_can_be_followed(
+    project: Scenario,
+) -> Steps:
+    """Its MERGE deletes nothing, and writes the rows that it selects."""
+    project.model("sales", SALES)
+    project.model("copy", STOCK)
+    project.model("shops", SHOPS.replace("'sales'", "'copy'"))
+    yield ALL
+    project.rows("delete from silver.sales where id = 1")
+    project.rows("insert into silver.sales values (4, 'b', 5)")
+    built = yield ALL
+    assert built.messages == []
+    assert project.rows("select id from silver.copy order by id") == [(1,), (2,), (3,), (4,)]
+    assert project.rows("select shop, amount from silver.shops order by shop") == [
+        ("a", 30),
+        ("b", 35),
+    ]
+
+
+def date_of(expression: str) -> str:
+    """Return an entry of prune_by."""
+    return f"'day': '{expression}'"

@@ -4,6 +4,7 @@ import pytest
 
 from fitness.dbt_arguments import (
     asks_whole_tests,
+    target_of,
     variables,
     where_it_builds,
     with_whole_tests,
@@ -51,3 +52,19 @@ def test_asking_for_whole_tests_keeps_the_other_variables() -> None:
     assert asks_whole_tests(asking)
     assert variables(asking) == {"heart_rate_max": 240, "whole_tests": True}
     assert asking[2:4] == ["--threads", "2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [
+        (["--select", "users", "--target", "server"], "server"),
+        (["-t", "local", "--target=server"], "server"),
+        (["--select", "target"], None),
+        ([], None),
+    ],
+)
+def test_the_target_of_a_build_is_the_last_that_its_arguments_name(
+    arguments: list[str], target: str | None
+) -> None:
+    """A build by a server must start no Spark, however the target is named."""
+    assert target_of(arguments) == target

@@ -4,15 +4,12 @@ import re
 
 from fitness.settings import PROJECT
 
-# Used at the end of a run only, when no other thread runs.
-AT_THE_END = "kept"
 ITERATION = re.compile(
-    rf"run_state\(\)\.(?!{AT_THE_END}\b)\w+(\.(values|items|keys)\(|\s*\|)"
-    rf"|\bfor .+ in run_state\(\)\.(?!{AT_THE_END}\b)"
+    r"engine_state\(\)\.\w+(\.(values|items|keys)\(|\s*\|)|\bfor [\w, ]+ in engine_state\(\)"
 )
 
 
 def test_no_macro_iterates_over_state_that_another_thread_may_add_to() -> None:
-    macros = {path: path.read_text() for path in (PROJECT / "macros").rglob("*.sql")}
-    assert any("run_state()." in text for text in macros.values())
+    macros = {path: path.read_text() for path in (PROJECT / "incremental").rglob("*.sql")}
+    assert any("engine_state()." in text for text in macros.values())
     assert [path.name for path, text in macros.items() if ITERATION.search(text)] == []

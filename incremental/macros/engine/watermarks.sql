@@ -1,0 +1,80 @@
+{#
+  Watermarks: up to which Delta version of each input each model was built, and each test passed. They are merged into
+  `ops.watermarks` in one commit at the end of a run. If a run dies before that, the next one repeats its work.
+#}
+{% macro engine_watermarks_table(schema=none) %}
+    {% do return(api.Relation.create(
+        database=target.database if target.type == 'databricks' else none,
+        schema=schema or generate_schema_name('ops', none) | trim, identifier='watermarks', type='table'
+    )) %}
+{% endmacro %}
+
+{% macro engine_create_watermarks() %}
+    {% set table = engine_watermarks_table() %}
+    {% do adapter.create_schema(table) %}
+    {% if not run_query('show tables in ' ~ table.without_identifier() ~ " like '" ~ table.identifier ~ "'").rows %}
+        {% set columns = 'model string, input string, version bigint, committed_at string, logic string' %}
+        {# `create or replace` also works on a folder that a killed `create table` has left behind. #}
+        {% do run_query('create or replace table ' ~ table ~ ' (' ~ columns ~ ', recorded_at timestamp) using delta') %}
+    {% endif %}
+{% endmacro %}
+
+{# The watermarks at the start of the run: {model: {input: {version, committed_at, logic}}}. #}
+{% macro engine_watermarks() %}
+    {% set state = engine_state() %}
+    {% if state.watermarks is none %}
+        {# The query also returns what a test that passes returns. #}
+        {% set passed = '0 as failures, false as should_warn, false as should_error' %}
+        {% set table = run_query('select *, ' ~ passed ~ ' from ' ~ engine_watermarks_table()) %}
+        {% set row = table if table.rows else run_query('select ' ~ passed) %}
+        {% set passed = row.select(['failures', 'should_warn', 'should_error']).limit(1) %}
+        {% do state.update({'watermarks': engine_as_marks(table), 'pass_result': passed}) %}
+    {% endif %}
+    {% do return(state.watermarks) %}
+{% endmacro %}
+
+{# Convert rows of `ops.watermarks` to the form that engine_watermarks() returns. #}
+{% macro engine_as_marks(table) %}
+    {% set found = {} %}
+    {% for row in table.rows %}
+        {% do found.setdefault(row['model'], {}).update({row['input']: {
+            'version': row['version'] | int, 'committed_at': row['committed_at'], 'logic': row['logic']
+        }}) %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+{# The watermarks of another model; with --defer, if its table is production's, from production's watermarks. #}
+{% macro engine_marks_of(relation, name) %}
+    {% set own = graph.nodes['model.' ~ model.package_name ~ '.' ~ name].schema %}
+    {% if relation.schema == own %}{% do return(engine_watermarks().get(engine_name(relation), {})) %}{% endif %}
+    {% set schema = engine_watermarks_table().schema | replace(own | replace(relation.schema, ''), '') %}
+    {% set marks = engine_as_marks(run_query('select * from ' ~ engine_watermarks_table(schema))) %}
+    {% do return(marks.get(engine_name(relation), {})) %}
+{% endmacro %}
+
+{# Record the versions read by nodes that succeeded; merged, since another run may have set those of other nodes. #}
+{% macro engine_record_watermarks() %}
+    {% set rows = [] %}
+    {% for result in results if result.status in ('success', 'pass') and result.node.unique_id in engine_state().reads %}
+        {% set read = engine_state().reads[result.node.unique_id] %}
+        {% for name, input in read.inputs.items() %}
+            {% set mark = {'version': input.to, 'committed_at': input.last.committed_at, 'logic': read.logic} %}
+            {% if engine_watermarks().get(read.name, {}).get(name) != mark %}
+                {% set texts = [read.name, name, mark.committed_at, mark.logic] | join("', '") %}
+                {% do rows.append("('" ~ texts ~ "', " ~ mark.version ~ ')') %}
+            {% endif %}
+        {% endfor %}
+    {% endfor %}
+    {% if rows %}
+        {% set merge %}
+            merge into {{ engine_watermarks_table() }} as target
+            using (
+                select *, timestamp'{{ engine_utc_text(run_started_at) }}' as recorded_at
+                from values {{ rows | join(', ') }} as mark (model, input, committed_at, logic, version)
+            ) as source on source.model = target.model and source.input = target.input
+            when matched then update set * when not matched then insert *
+        {% endset %}
+        {% do run_query(merge) %}
+    {% endif %}
+{% endmacro %}
