@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from fitness.landing import RepeatedIngest
 from tests.python.java_heap import live_objects
-from tests.python.lake import Lake, land
+from tests.python.lake import Lake, land, wait_until
 from tests.python.server import Server
 from tests.python.small_project import SmallProject, write_shops
 
@@ -58,13 +58,17 @@ def assert_flat(
     count: Callable[[], dict[str, int]],
     in_use: Mapping[str, int] = IN_USE,
 ) -> None:
-    """Assert that `count` returns about the same after a few steps as after many."""
-    counts = {}
+    """Assert that `count` soon returns about the same after many steps as after a few."""
     for number in range(1, MANY + 1):
         step(number)
-        if number in (FEW, MANY):
-            counts[number] = count()
-    assert all(counts[MANY][name] <= counts[FEW][name] + in_use[name] for name in in_use), counts
+        if number == FEW:
+            few = count()
+
+    def is_flat() -> bool:
+        many = count()
+        return all(many[name] <= few[name] + in_use[name] for name in in_use)
+
+    wait_until(is_flat, f"there are about as many as after {FEW} steps: {few}")
 
 
 def build_change(project: SmallProject, number: int, *arguments: str) -> None:
