@@ -26,12 +26,7 @@ def where_it_builds(arguments: Sequence[str]) -> Iterator[str]:
 
 def target_of(arguments: Sequence[str]) -> str | None:
     """Return the target that the arguments name; None if they name none."""
-    named = [
-        following if each in ("--target", "-t") else each.removeprefix("--target=")
-        for each, following in pairwise([*arguments, ""])
-        if each in ("--target", "-t") or each.startswith("--target=")
-    ]
-    return named[-1] if named else None  # Of several, dbt takes the last.
+    return value_of(arguments, "--target", "-t")
 
 
 def with_whole_tests(arguments: Sequence[str]) -> list[str]:
@@ -46,13 +41,18 @@ def asks_whole_tests(arguments: Sequence[str]) -> bool:
 
 def variables(arguments: Sequence[str]) -> Mapping[str, Any]:
     """Return the variables of `--vars`, which dbt reads as YAML; none where it cannot."""
-    texts = [
-        following if each == "--vars" else each.removeprefix("--vars=")
-        for each, following in pairwise([*arguments, ""])
-        if each == "--vars" or each.startswith("--vars=")
-    ]
     try:
-        found = yaml.safe_load(texts[-1]) if texts else {}  # Of several, dbt takes the last.
+        found = yaml.safe_load(value_of(arguments, "--vars") or "{}")
     except yaml.YAMLError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def value_of(arguments: Sequence[str], option: str, short: str | None = None) -> str | None:
+    """Return the last value that the arguments give to an option, as dbt does; None without one."""
+    values = [
+        following if each in (option, short) else each.removeprefix(f"{option}=")
+        for each, following in pairwise([*arguments, ""])
+        if each in (option, short) or each.startswith(f"{option}=")
+    ]
+    return values[-1] if values else None

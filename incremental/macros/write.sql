@@ -45,15 +45,14 @@
             ~ 'Name it in touched_slices(), or, if it never changes, in the setting static_inputs.'
         ) %}
     {% endfor %}
-    {% set read = engine_read() %}
-    {% set has_slices = read.get('touched', {'filter': 'none'}).filter != 'none' %}
-    {% set reads_more = 'table_changes(' in compiled_code or own_table() in compiled_code %}
-    {% if read.mode == 'full' %}
+    {% if engine_read().mode == 'full' %}
         {% do stock() %}
         {% do engine_look_again() %}
         {% set version = engine_commits(this)[0].version %}
-        {% if not post_hooks %}{% do engine_count(this ~ ' version as of ' ~ version, false) %}{% endif %}
-    {% elif engine_has_news() and (read.mode == 'whole' or has_slices or reads_more) %}
+        {% if not post_hooks %}{% do engine_count(this ~ ' version as of ' ~ version) %}{% endif %}
+    {# Without a touched slice there are rows only if the SQL also reads changes, or the model's own table. #}
+    {% elif engine_has_news() and (engine_touched().filter != 'none' or 'table_changes(' in compiled_code
+        or own_table() in compiled_code) %}
         {{ run_hooks(pre_hooks) }}
         {% do engine_write() %}
         {{ run_hooks(post_hooks) }}
@@ -62,6 +61,12 @@
     {% endif %}
     {% do engine_state().built.update({model.unique_id: true}) %}
     {% do return({'relations': [this]}) %}
+{% endmacro %}
+
+{# The slices of the table that are compared and whose rows are deleted: all if the model is compared whole. #}
+{% macro engine_touched() %}
+    {% set read = engine_read() %}
+    {% do return({'filter': 'all'} if read.mode == 'whole' else read.get('touched', {'filter': 'none'})) %}
 {% endmacro %}
 
 {# Build the current seed or snapshot by dbt's materialization `stock` if it must run. #}
@@ -107,16 +112,14 @@
     {% endif %}
     {% set columns = adapter.get_columns_in_relation(this) | map(attribute='name') | list %}
     {% set compared = view_of_run(this.identifier ~ '__compared', engine_compare_sql(columns, batch, pruned)) %}
-    {% set written = engine_count(compared, true) %}
+    {% set written = engine_count(compared) %}
     {% call statement('main') %}{{ engine_write_sql(columns, compared, pruned, written) }}{% endcall %}
     {% if written %}{% do engine_look_again() %}{% endif %}
 {% endmacro %}
 
 {# Query: the rows of the batch and of the touched slices of the table, joined by key, and how to write each: `_write`. #}
 {% macro engine_compare_sql(columns, batch, pruned) -%}
-    {%- set is_whole = engine_read().mode == 'whole' -%}
-    {%- set touched = {'filter': 'all'} if is_whole else engine_read().get('touched', {'filter': 'none'}) -%}
-    {%- set newest_by = config.meta_get('newest_by', []) -%}
+    {%- set touched, newest_by = engine_touched(), config.meta_get('newest_by', []) -%}
     {%- set same = ['true'] -%}
     {#- Lineage (`_...`) is written with a row, but is no reason to write it. -#}
     {%- for c in columns if c not in engine_key() and (not c.startswith('_') or c in newest_by) -%}
@@ -131,7 +134,7 @@
             when target._is_there is null then 'insert'
             when source._is_there is null then 'delete'
             when not ({{ same | join(' and ') }})
-            {%- if newest_by and not is_whole %}
+            {%- if newest_by and engine_read().mode != 'whole' %}
                 and struct(source.{{ newest_by | join(', source.') }}) >= struct(target.{{ newest_by | join(', target.') }})
             {%- endif %} then 'update'
         end as _write
@@ -164,11 +167,6 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The key of the current model, a list of column names. #}
-{% macro engine_key() %}
-    {% set key = config.require('unique_key') %}
-    {% do return([key] if key is string else key) %}
-{% endmacro %}
 {% macro engine_same_key() -%}
     {% for k in engine_key() %}source.{{ k }} <=> target.{{ k }}{{ ' and ' if not loop.last }}{% endfor %}
 {%- endmacro %}

@@ -12,11 +12,10 @@
         {% set missing = tables | reject('in', known) | list %}
         {% if missing %}
             {% set folder = engine_warehouse() ~ '/bronze' %}
-            {% set pattern = modules.re.sub('([][{}*?\\\\])', '\\\\\\1', folder) | replace('`', '``') %}
             {# The pattern also matches the folder `bronze`, because Spark refuses a pattern that matches nothing. #}
             {% set query %}
                 select distinct regexp_extract(_metadata.file_path, '([^/]+)/_delta_log/', 1) as name
-                from text.`{{ pattern }}{,/*/_delta_log}`
+                from {{ engine_lines_below('bronze{,/*/_delta_log}') }}
                 where _metadata.file_name rlike '^[0-9]+[.]json$'
             {% endset %}
             {% set landed = run_query(query).columns['name'].values() %}

@@ -182,7 +182,7 @@ select * from problems
 
 {# Condition: a silver row, `kept`, has the same key as the `line`. #}
 {% macro is_same_row(settings) -%}
-    {%- for key in key_of(settings) %}line.{{ key }} = kept.{{ key }}{{ ' and ' if not loop.last }}{% endfor -%}
+    {%- for key in engine_key(settings) %}line.{{ key }} = kept.{{ key }}{{ ' and ' if not loop.last }}{% endfor -%}
 {%- endmacro %}
 
 
@@ -198,11 +198,5 @@ select * from problems
 {# Whether the tested model has lost a key since this test last passed: then all lines must be checked. #}
 {% macro has_lost_rows(settings) %}
     {% set table = ref(graph.nodes[model.attached_node].name) %}
-    {% do return(has_lost_keys(table, key_of(settings) | join(', '))) %}
-{% endmacro %}
-
-
-{# The columns of a model's unique_key, a list. #}
-{% macro key_of(settings) %}
-    {% do return([settings.unique_key] if settings.unique_key is string else settings.unique_key) %}
+    {% do return(has_lost_keys(table, engine_key(settings) | join(', '))) %}
 {% endmacro %}

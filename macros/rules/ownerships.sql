@@ -59,10 +59,9 @@ assignments as (
     assignments  who owned what is in `key`, and when
     key, time    the columns of the table that say what was used, and when
     columns      the columns to select
-    date         the table's partition, a date that follows from `time`
 #}
-{% macro rows_with_another_owner(assignments, key, time, columns, date=none) -%}
-    {%- set spans = reassigned_spans(assignments, key) -%}
+{% macro rows_with_another_owner(assignments, key, time, columns) -%}
+    {%- set spans, date = reassigned_spans(assignments, key), (config.meta_get('prune_by') or {}) | first -%}
     {%- if spans -%}
     union all
     select own.{{ columns | join(', own.') }}

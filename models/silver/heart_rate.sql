@@ -26,7 +26,7 @@ arrived as (
     from {{ arrivals('heart_rate_bz') }}
     {{ rows_with_another_owner(
         ref('device_assignments'), 'device_id', 'event_time',
-        ['device_id', 'event_time', 'heartrate', '_broker_timestamp', '_offset'], date='event_date'
+        ['device_id', 'event_time', 'heartrate', '_broker_timestamp', '_offset']
     ) }}
 ),
 

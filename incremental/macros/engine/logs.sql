@@ -29,11 +29,10 @@
 
 {# Read the commits of one table, at least back to version `from`; the newest if it is none. #}
 {% macro engine_history(relation, from) %}
-    {% set wanted = 1 if from is none else 10 %}
-    {% set found = run_query('describe history ' ~ relation ~ ' limit ' ~ wanted).rows %}
+    {% set query = 'describe history ' ~ relation ~ ' limit ' %}
+    {% set found = run_query(query ~ (1 if from is none else 10)).rows %}
     {% if from is not none and found[-1]['version'] > from %}
-        {% set wanted = found[0]['version'] - from + 10 %}
-        {% set found = run_query('describe history ' ~ relation ~ ' limit ' ~ wanted).rows %}
+        {% set found = run_query(query ~ (found[0]['version'] - from + 10)).rows %}
     {% endif %}
     {% do return(engine_as_commits(found)) %}
 {% endmacro %}
@@ -62,10 +61,11 @@
 {% macro engine_read_logs(oldest) %}
     {% set wanted, rows, found = [], {}, {} %}
     {% for table, version in oldest.items() %}{% do wanted.append("when '" ~ table ~ "' then " ~ version) %}{% endfor %}
-    {% set warehouse = modules.re.sub('([][{}*?\\\\])', '\\\\\\1', engine_warehouse()) | replace('`', '``') %}
-    {# Spark refuses a pattern that matches nothing; `ops` is there. It reads no file that a condition on its name
-       excludes. A writer may leave out the commitInfo. #}
-    {% set ops = engine_name(engine_watermarks_table()) %}
+    {% set name = "replace(regexp_extract(_metadata.file_path, '([^/]+/[^/]+)/_delta_log/', 1), '/', '.')" %}
+    {% set version = "cast(split_part(_metadata.file_name, '.', 1) as bigint)" %}
+    {# Spark refuses a pattern that matches nothing; the table of watermarks always exists. It reads no file that a
+       condition on the file's name excludes. A writer may leave out the commitInfo. #}
+    {% set folders = (oldest | list + [engine_name(engine_watermarks_table())]) | join(',') | replace('.', '/') %}
     {% set query %}
         select
             name, version, timestamp,
@@ -74,16 +74,12 @@
             get_json_object(info, '$.commitInfo.operationMetrics') as operationMetrics
         from (
             select
-                replace(regexp_extract(_metadata.file_path, '([^/]+/[^/]+)/_delta_log/', 1), '/', '.') as name,
-                cast(split_part(_metadata.file_name, '.', 1) as bigint) as version,
+                {{ name }} as name, {{ version }} as version,
                 cast(_metadata.file_modification_time as string) as timestamp,
                 max(if(value like '{"commitInfo"%', value, null)) as info
-            from text.`{{ warehouse }}/{{ '{' ~ (oldest | list + [ops]) | join(',') | replace('.', '/') ~ '}' }}/_delta_log`
+            from {{ engine_lines_below('{' ~ folders ~ '}/_delta_log') }}
             where _metadata.file_name rlike '^[0-9]+[.]json$'
-                and cast(split_part(_metadata.file_name, '.', 1) as bigint) >= case
-                    replace(regexp_extract(_metadata.file_path, '([^/]+/[^/]+)/_delta_log/', 1), '/', '.')
-                    {{ wanted | join(' ') }}
-                end
+                and {{ version }} >= case {{ name }} {{ wanted | join(' ') }} end
             group by all
         )
         order by version desc
@@ -135,8 +131,12 @@
     {% if not state.warehouse %}{% do state.update({'warehouse': run_query(query).rows[0]['value']}) %}{% endif %}
     {% do return(state.warehouse) %}
 {% endmacro %}
-
-{# Whether the folder of a table is `<schema>/<table>`, in the warehouse folder. By default Spark adds `.db` to the schema. #}
+{# The lines of the text files below the warehouse folder, in folders that match a pattern. #}
+{% macro engine_lines_below(folders) -%}
+    {%- set warehouse = modules.re.sub('([][{}*?\\\\])', '\\\\\\1', engine_warehouse()) -%}
+    text.`{{ warehouse | replace('`', '``') }}/{{ folders }}`
+{%- endmacro %}
+{# Whether a table lies at <warehouse>/<schema>/<table>. By default Spark adds `.db` to the schema's folder. #}
 {% macro engine_is_in_warehouse(relation) %}
     {% set folder, found = ['', relation.schema, relation.identifier] | join('/'), load_relation(relation) %}
     {% do return(found is not none and folder ~ '\n' in (found.information or '') ~ '\n') %}

@@ -52,6 +52,11 @@
     {% do return(wants and node.config.materialized == 'incremental' and node.language == 'sql') %}
 {% endmacro %}
 
+{# The key of a node with these `settings`, a list of column names; of the current model, which needs one, without them. #}
+{% macro engine_key(settings=none) %}
+    {% set key = settings.unique_key if settings else config.require('unique_key') %}
+    {% do return([key] if key is string else key) %}
+{% endmacro %}
 {# The name of a relation in the watermarks: `schema.table`. #}
 {% macro engine_name(relation) %}
     {% do return(relation.schema ~ '.' ~ relation.identifier) %}

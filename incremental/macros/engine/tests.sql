@@ -1,19 +1,18 @@
 {#
   The tests of a build read what has changed, in one of three ways:
     1. Plain generic tests run with their model, all in one statement: engine_count().
-    2. Other generic tests of single rows, keys or slices, and those that a row failed, read the slices touched since
+    2. Other generic tests of single rows, keys or slices, and tests with failing rows, read the slices touched since
        they last passed: default__get_where_subquery().
     3. All other tests read whole tables, or use touched_slices() themselves. `dbt test` reads whole tables.
 #}
 
 {# Whether a generic test is of single rows, keys or slices, so that it may read only the slices that have changed. #}
 {% macro engine_tests_slices(test) %}
-    {% set name = test.test_metadata.name %}
-    {% set key = graph.nodes.get(test.attached_node, {}).get('config', {}).get('unique_key') %}
+    {% set name, tested = test.test_metadata.name, graph.nodes.get(test.attached_node, {}).get('config', {}) %}
     {% if name == 'primary_key' %}
-        {% do return(key and test.test_metadata.kwargs.columns == ([key] if key is string else key)) %}
+        {% do return(tested.unique_key and test.test_metadata.kwargs.columns == engine_key(tested)) %}
     {% endif %}
-    {% do return(key and (
+    {% do return(tested.unique_key and (
         name in ('not_null', 'accepted_values', 'relationships', 'in_range', 'satisfies', 'no_overlapping_validity')
         or (test.config.meta or {}).get('tests') == 'rows'
     )) %}
@@ -21,10 +20,10 @@
 
 {#
   Count, in one pass over `rows`, those to write and those that fail the model's tests. Remembers the tests that no row
-  fails, and returns the kinds of rows to write: insert, update, delete. If not `is_batch`, the rows are the whole table.
+  fails, and returns the kinds of rows to write: insert, update, delete. After a rebuild, the rows are the whole table.
 #}
-{% macro engine_count(rows, is_batch) %}
-    {% set failing, counts = {}, {} %}
+{% macro engine_count(rows) %}
+    {% set failing, counts, is_batch = {}, {}, engine_read().mode != 'full' %}
     {% for id in selected_resources if graph.nodes.get(id, {}).get('attached_node') == model.unique_id %}
         {% set condition = engine_failing_row(graph.nodes[id]) %}
         {% if condition %}
@@ -83,8 +82,7 @@
         {% endif %}
         {% do arguments.update({name: render(value) if value is string else value}) %}
     {% endfor %}
-    {% set namespace = test.test_metadata.namespace %}
-    {% set macros = context[namespace] if namespace else context %}
+    {% set macros = context[test.test_metadata.namespace] if test.test_metadata.namespace else context %}
     {% do return(macros['test_' ~ test.test_metadata.name](**arguments)) %}
 {% endmacro %}
 
@@ -104,12 +102,12 @@
 
 {# Whether the parent table of the current relationships test has lost a key: then all rows must be tested. #}
 {% macro engine_has_lost_parents() %}
-    {% if model.test_metadata.name == 'relationships' %}
-        {% for r in model.refs if r.name != graph.nodes[model.attached_node].name or model.refs | length == 1 %}
-            {% if has_lost_keys(ref(r.name), model.test_metadata.kwargs.field) %}{% do return(true) %}{% endif %}
-        {% endfor %}
+    {% set read, tested = engine_read(), graph.nodes[model.attached_node].name %}
+    {% if model.test_metadata.name == 'relationships' and 'has_lost_parents' not in read %}
+        {% set parent = model.refs | map(attribute='name') | reject('eq', tested) | first | default(tested) %}
+        {% do read.update({'has_lost_parents': has_lost_keys(ref(parent), model.test_metadata.kwargs.field)}) %}
     {% endif %}
-    {% do return(false) %}
+    {% do return(read.get('has_lost_parents', false)) %}
 {% endmacro %}
 
 {#
@@ -122,8 +120,7 @@
     {% if engine_is_building() and read_mode() == 'changes' and engine_tests_slices(model)
         and not (engine_is_decided() or engine_has_lost_parents()) %}
         {% set tested, test = graph.nodes[model.attached_node].config, model.test_metadata %}
-        {% set key = [tested.unique_key] if tested.unique_key is string else tested.unique_key %}
-        {% set columns = tested.meta.prune_by | default({}) | list or tested.meta.slices or key %}
+        {% set columns = tested.meta.prune_by | default({}) | list or tested.meta.slices or engine_key(tested) %}
         {% set columns = test.kwargs.columns if test.name == 'no_overlapping_validity' else columns %}
         {# Rows with a NULL key are in no slice, but a test may look for them. #}
         {% set without_key = columns | join(' is null or ') ~ ' is null' %}
