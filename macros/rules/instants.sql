@@ -10,6 +10,12 @@
 {%- endmacro %}
 
 
+{# Seconds between two TIMESTAMPs, a double. #}
+{% macro seconds_between(start, end) -%}
+    ((unix_micros({{ end }}) - unix_micros({{ start }})) / 1000000)
+{%- endmacro %}
+
+
 {# Minutes between two TIMESTAMPs, a double. #}
 {% macro minutes_between(start, end) -%}
     ((unix_micros({{ end }}) - unix_micros({{ start }})) / 60000000)

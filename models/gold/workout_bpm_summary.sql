@@ -90,13 +90,12 @@ summarised as (
         summary.user_id,
         summary.workout_id,
         summary.session_id,
-        workouts.start_time,
+        summary.start_time,
         summary.min_bpm,
         summary.avg_bpm,
         summary.max_bpm,
         summary.num_recordings
     from {{ own_table() }} as summary
-    inner join {{ completed }} as workouts using (user_id, workout_id, session_id)
     where summary.user_id in (select user_id from {{ changes(ref('user_profile')) }})
         and not {{ in_slices(touched, 'summary.') }}
     {%- endif %}
@@ -106,6 +105,7 @@ select
     summarised.user_id,
     summarised.workout_id,
     summarised.session_id,
+    summarised.start_time,
     {{ whole_years('profiles.dob', 'cast(summarised.start_time as date)') }} as age,
     profiles.gender,
     profiles.city,

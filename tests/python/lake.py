@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from benchmarks.lakehouse import empty_lakehouse, forget_logs
@@ -29,6 +30,7 @@ from python_ingest.settings import Settings
 from python_ingest.stream import cached
 from python_ingest.tables import table_names
 from tests.python.reference import KEYS, tables
+from tests.python.reference_gold import GOLD
 from tests.python.worlds import compare
 
 Tables = Mapping[str, list[dict[str, object]]]
@@ -134,12 +136,9 @@ class Lake:
         assert not {r.node.name: r.message for r in tests if r.status != "pass"}
 
     def rows(self, table: str) -> list[dict[str, object]]:
-        """Return the rows of `layer.table`, instants aware and in UTC."""
-        path = self.settings.lakehouse.joinpath(*table.split("."))
-        return [
-            {name: in_utc(value) for name, value in row.asDict(recursive=True).items()}
-            for row in self.spark.read.format("delta").load(str(path)).collect()
-        ]
+        """Return the rows of `layer.table`, instants aware and in UTC; read without Spark."""
+        found = DeltaTable(self.settings.lakehouse.joinpath(*table.split("."))).to_pyarrow_table()
+        return [{name: in_utc(value) for name, value in row.items()} for row in found.to_pylist()]
 
     def version(self, table: str) -> int:
         """Return the newest Delta version of `layer.table`."""
@@ -260,7 +259,7 @@ def free_port() -> int:
 
 def layer_of(table: str) -> str:
     """Return the schema of a silver or gold table."""
-    return "gold" if table in ("workout_bpm_summary", "gym_summary") else "silver"
+    return "gold" if table in GOLD else "silver"
 
 
 def differences(expected: Tables, actual: Tables) -> list[str]:
@@ -278,7 +277,7 @@ def without_lineage(rows: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def in_utc(value: object) -> object:
-    """Return an instant of Spark's collect(), which is naive and local, as an aware one in UTC."""
+    """Return an instant of any time zone, or a naive and local one, in UTC."""
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 

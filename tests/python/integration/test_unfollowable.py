@@ -12,10 +12,11 @@ from delta import DeltaTable
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 
 from tests.python.lake import Lake, differences
+from tests.python.records import UNKNOWN_HEADER
 from tests.python.reference import tables
 from tests.python.scenarios import ALL, NodeError, Scenario, Steps, scenario
 from tests.python.small_project import SALES, SHOPS, SmallProject, change_sales, write_shops
-from tests.python.worlds import UNKNOWN_HEADER, world_from_seed
+from tests.python.worlds import world_from_seed
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """Silver and gold equal the reference and a full refresh after any increments, in many worlds.
 
 Worlds share no user, device or mac address with each other, so one lakehouse and its builds serve
-all of them. To run one alone: FITNESS_WORLDS=17 pytest tests/python/integration/test_worlds.py
+all of them. Some share a gym: a report shows a row of gym_occupancy with each of its worlds. To run
+one alone: FITNESS_WORLDS=17 pytest tests/python/integration/test_worlds.py
 """
 
 import os

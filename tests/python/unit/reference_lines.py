@@ -23,14 +23,20 @@ def message(topic: str, value: object, timestamp: object = None, offset: object 
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
-def bpm(time: float, rate: object, timestamp: object = None, offset: object = 0) -> str:
-    value = {"device_id": 11, "time": T0 + time, "heartrate": rate}
+def bpm(
+    time: float, rate: object, timestamp: object = None, offset: object = 0, device: int = 11
+) -> str:
+    value = {"device_id": device, "time": T0 + time, "heartrate": rate}
     return message("bpm", value, timestamp, offset)
 
 
 def workout(action: str, time: float, user: int = 1, number: int = 1) -> str:
     ids = {"user_id": user, "workout_id": number, "session_id": 5}
     return message("workout", {**ids, "timestamp": T0 + time, "action": action})
+
+
+def training(start: float, end: float, user: int = 1, number: int = 1) -> str:
+    return workout("start", start, user, number) + workout("stop", end, user, number)
 
 
 def profile(kind: str, time: float, **fields: object) -> str:

@@ -209,8 +209,9 @@ def test_bpm_summary_is_over_valid_readings_from_start_to_before_the_end(land: L
     kafka += profile("new", 0, dob="01/05/1990", gender="F", address={"city": "Oslo"})
     [row] = land(ONE, kafka=kafka)["workout_bpm_summary"]
     assert row == {
-        **{"user_id": 1, "workout_id": 1, "session_id": 5, "age": 36, "gender": "F"},
-        **{"city": "Oslo", "state": None, "min_bpm": 60.0, "avg_bpm": 65.5, "max_bpm": 71.0},
+        **{"user_id": 1, "workout_id": 1, "session_id": 5, "start_time": at(0)},
+        **{"age": 36, "gender": "F", "city": "Oslo", "state": None},
+        **{"min_bpm": 60.0, "avg_bpm": 65.5, "max_bpm": 71.0},
         "num_recordings": 2,
     }
 
