@@ -35,7 +35,7 @@ class LoggedBatch(BatchFigures):
 
 
 _log = MonthlyLog("ingest_log", LoggedBatch, {"left_out": "skipped_files"})
-newest = _log.newest
+newest, newest_first = _log.newest, _log.newest_first
 
 
 def add(lakehouse: Path, figures: BatchFigures) -> LoggedBatch:

@@ -1,9 +1,10 @@
 """Logs that any tool can query: one line of JSON per entry, one file per month."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Entry = TypeVar("Entry", bound="DataclassInstance")
+BLOCK = 1 << 18  # bytes
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,28 @@ class MonthlyLog(Generic[Entry]):
 
     def newest(self, lakehouse: Path, count: int) -> list[Entry]:
         """Return the newest entries, the oldest of them first."""
-        lines: list[str] = []
+        return [*islice(self.newest_first(lakehouse), count)][::-1]
+
+    def newest_first(self, lakehouse: Path) -> Iterator[Entry]:
+        """Return all entries, the newest first; the files are read only as far as is asked for."""
         for path in sorted((lakehouse / self.name).glob("*.jsonl"), reverse=True):
-            lines = path.read_text(encoding="utf-8").splitlines() + lines
-            if len(lines) >= count:
-                break
-        found = []
-        for line in lines[-count:]:
-            try:
-                entry = json.loads(line)
-                fields = {self.renamed.get(name, name): value for name, value in entry.items()}
-                found.append(self.kind(**fields))
-            except (ValueError, TypeError, AttributeError):
-                continue  # A write that was cut short, or an entry of another version.
-        return found
+            for line in last_lines(path):
+                try:
+                    entry = json.loads(line)
+                    fields = {self.renamed.get(name, name): value for name, value in entry.items()}
+                    yield self.kind(**fields)
+                except (ValueError, TypeError, AttributeError):
+                    continue  # A write that was cut short, or an entry of another version.
+
+
+def last_lines(path: Path) -> Iterator[bytes]:
+    """Return the lines of a file, the last one first, in blocks from its end."""
+    with path.open("rb") as file:
+        start, rest = file.seek(0, 2), b""
+        while start:
+            size = min(start, BLOCK)
+            start -= size
+            file.seek(start)
+            rest, *lines = (file.read(size) + rest).split(b"\n")
+            yield from reversed(lines)
+        yield rest

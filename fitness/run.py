@@ -17,6 +17,7 @@ from python_ingest.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from fitness.alerts import Alerts
     from fitness.ingest_log import LoggedBatch
 
 log = logging.getLogger(__name__)
@@ -51,21 +52,28 @@ def run_ingest(spark: "SparkSession", settings: Settings, every: timedelta | Non
         console.print(f"  {table:<20} {count:>12,} rows", highlight=False)
 
 
-def run_build(settings: Settings, arguments: list[str], kind: Sequence[str] = EVERYDAY) -> None:
+def run_build(
+    settings: Settings, arguments: list[str], alerts: "Alerts", kind: Sequence[str] = EVERYDAY
+) -> None:
     """Build and print the outcome; resource types in `arguments` replace `kind`."""
     from fitness.build import build
 
     def on_log(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    with progress("Building silver and gold") as add:
-        chosen = any("resource-type" in argument for argument in arguments)
-        summary = build(settings, arguments if chosen else [*kind, *arguments], add, on_log)
+    if not any("resource-type" in argument for argument in arguments):
+        arguments = [*kind, *arguments]
+    with alerts.of_build(arguments) as on_event, progress("Building silver and gold") as add:
+        summary = build(settings, arguments, add, on_log, on_event)
     console.print(summary, highlight=False)
 
 
 def run_both(
-    spark: "SparkSession", settings: Settings, rhythm: Rhythm, arguments: list[str]
+    spark: "SparkSession",
+    settings: Settings,
+    rhythm: Rhythm,
+    arguments: list[str],
+    alerts: "Alerts",
 ) -> None:
     """Land and build continuously until stopped."""
     from fitness.continuous import are_whole_tests_due, check_heap, run_continuously
@@ -76,25 +84,28 @@ def run_both(
         nonlocal has_built
         try:
             if not is_test_due:
-                run_build(settings, arguments, UNTESTED)
+                run_build(settings, arguments, alerts, UNTESTED)
             elif are_whole_tests_due(settings, rhythm):
-                run_build(settings, with_whole_tests(arguments))
+                run_build(settings, with_whole_tests(arguments), alerts)
             else:
-                run_build(settings, arguments)
+                run_build(settings, arguments, alerts)
+            if not has_built:
+                alerts.note({"run": False})
             has_built = True
         finally:
             check_heap(settings)
 
     stop = stop_on_signals()
     console.print("Landing and building continuously, until stopped.")
-    try:
-        run_continuously(spark, settings, rhythm, stop, on_batch(log.info), build_next)
-    except HeapError as error:
-        if stop.is_set():
-            return
-        if not has_built:
-            raise
-        restart(spark, settings, str(error))
+    with alerts.of_run():
+        try:
+            run_continuously(spark, settings, rhythm, stop, on_batch(log.info), build_next)
+        except HeapError as error:
+            if stop.is_set():
+                return
+            if not has_built:
+                raise
+            restart(spark, settings, str(error))
 
 
 def restart(spark: "SparkSession", settings: Settings, reason: str) -> NoReturn:
