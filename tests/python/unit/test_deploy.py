@@ -106,7 +106,7 @@ def nodes(*selection: str) -> set[str]:
     """Return the names of the nodes that an everyday build of a selection has."""
     from dbt.cli.main import dbtRunner
 
-    exclude = [f"--exclude-resource-type={kind}" for kind in ("unit_test", "source")]
+    exclude = [f"--exclude-resource-type={kind}" for kind in ("unit_test", "source", "exposure")]
     arguments = ["--quiet", "ls", *exclude, "--target-path", "target/check/deploy"]
     found = dbtRunner().invoke([*arguments, "--project-dir", str(PROJECT), *selection])
     assert found.success
