@@ -6,7 +6,7 @@ SHELL := bash
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --quiet --frozen
 
-.PHONY: help setup demo test test-all mutants server check bench clean
+.PHONY: help setup demo dashboard docs test test-all mutants server check bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,12 @@ setup: ## Install uv if it is missing, and the locked packages; check Java
 
 demo: setup ## Land real rides and an invented gym, build, and print the gold tables
 	@$(RUN) scripts/demo.sh
+
+dashboard: setup ## Show the lakehouse's pages in a browser
+	@$(RUN) fitness dashboard
+
+docs: setup ## Write dbt's docs as one page: tables, columns, macros, lineage
+	@$(RUN) python -m fitness.docs
 
 test: setup ## Run all tests but the long ones
 	@$(RUN) pytest -n 2 -m "not slow"
@@ -38,7 +44,7 @@ check: setup ## Lint, types, SQL style, YAML, dbt's own checks
 	@$(RUN) sqlfluff lint --disable-progress-bar models tests/silver tests/gold
 
 bench: setup ## Measure speed and memory; write benchmarks/RESULTS.md
-	@$(RUN) --group bench python -m benchmarks
+	@$(RUN) python -m benchmarks
 
 clean: ## Remove what builds and demos have made: data, logs, target
 	rm -rf data logs target

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fitness import build_log
 from fitness.build_log import BuildFigures
 from fitness.dbt_arguments import where_it_builds
+from fitness.delta_log import newest_version, table_folders
 from fitness.errors import BuildError
 from fitness.lock import writing
 from fitness.settings import PROJECT, export
@@ -68,6 +69,10 @@ def build(
             figures = replace(figures, rows=store_failures(failed_tests, arguments))
         if spark and before:
             figures = with_heap(figures, before, spark)
+        if settings.catalog is None:
+            tables = table_folders(settings.lakehouse, "silver", "gold")
+            versions = {name: newest_version(folder) for name, folder in tables.items()}
+            figures = replace(figures, versions=versions)
         build_log.add(settings.lakehouse, figures)
     if result.exception:
         raise BuildError(f"dbt could not build: {result.exception}") from result.exception
@@ -77,7 +82,9 @@ def build(
         )
     kinds = Counter(str(r.node.resource_type) for r in results_of(result))
     text = ", ".join(
-        f"{count} {kind}s" for kind, count in sorted(kinds.items()) if kind != "operation"
+        f"{count} {kind}s"
+        for kind, count in sorted(kinds.items())
+        if kind not in ("operation", "exposure")
     )
     if figures.warnings:
         return f"Built: {text}; warnings: {', '.join(figures.warnings)}"

@@ -1,7 +1,7 @@
 """The log of builds, one entry per build; each developer (FITNESS_DEV) has a log of their own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +18,8 @@ class BuildFigures:
 
     `arguments` were passed on to dbt. `layers`, silver and gold, are those of which every model was
     built. `failures` has dbt's message by the name of the model or test that failed, `rows` the
-    tables with the rows that fail a test, `layer.name`, by its name.
+    tables with the rows that fail a test, `layer.name`, by its name. `versions` has the newest
+    Delta version of each silver and gold table by `layer.name`; none on Databricks.
 
     Of the Spark in the same process: `heap_mib` is the size of its old generation, `live_mib` what
     the last full garbage collection left in it, `collecting_seconds` the build's time in
@@ -35,6 +36,7 @@ class BuildFigures:
     live_mib: float = 0.0
     heap_mib: float = 0.0
     collecting_seconds: float = 0.0
+    versions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def began(self) -> datetime:

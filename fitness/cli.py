@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from fitness import serving
 from fitness.dbt_arguments import target_of
+from fitness.options import Lakehouse, Landing
 from fitness.settings import Rhythm, is_served
 from fitness.terminal import console, plain_errors, progress, set_up_logging, stop_on_signals
 from python_ingest.settings import duration, read_settings
@@ -22,14 +24,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+app.add_typer(serving.app)
 
-Landing = Annotated[
-    Path | None, typer.Option(help="The landing folder. Default: FITNESS_LANDING or data/landing.")
-]
-Lakehouse = Annotated[
-    Path | None,
-    typer.Option(help="The lakehouse folder. Default: FITNESS_LAKEHOUSE or data/lakehouse."),
-]
 Interval = Annotated[
     str, typer.Option(help="With --continuous: how often to look for files, as in 5s or 1m.")
 ]
@@ -139,16 +135,18 @@ def build(context: typer.Context, lakehouse: Lakehouse = None) -> None:
 
     Any further arguments are passed on to dbt.
     """
+    from fitness.alerts import Alerts
     from fitness.cold_start import is_small_build, load_dbt, warm_up
     from fitness.run import run_build, start
 
     with plain_errors():
         settings = read_settings(lakehouse=lakehouse, target=target_of(context.args))
+        alerts = Alerts(settings)
         load_dbt()
         if not is_served(settings.target):
             spark = start(settings, short_lived=is_small_build(settings, context.args))
             warm_up(spark, settings)
-        run_build(settings, context.args)
+        run_build(settings, context.args, alerts)
 
 
 @app.command(context_settings=PASS_ON)
@@ -174,11 +172,13 @@ def run(
     ] = "1d",
 ) -> None:
     """Land new files, then build and test; further arguments are passed on to dbt build."""
+    from fitness.alerts import Alerts
     from fitness.cold_start import is_small_build, is_small_ingest, load_dbt
     from fitness.run import run_both, run_build, run_ingest, start
 
     with plain_errors():
         settings = read_settings(landing, lakehouse, target=target_of(context.args))
+        alerts = Alerts(settings)
         pauses = (interval, shortest, longest, whole_tests, tests)
         rhythm = Rhythm(*(duration(each) for each in pauses))
         if continuous and any(argument.startswith("--vars") for argument in context.args):
@@ -190,10 +190,11 @@ def run(
         with_metastore = not is_served(settings.target)
         spark = start(settings, with_metastore=with_metastore, short_lived=short_lived)
         if continuous:
-            run_both(spark, settings, rhythm, context.args)
+            run_both(spark, settings, rhythm, context.args, alerts)
         else:
-            run_ingest(spark, settings)
-            run_build(settings, context.args)
+            with alerts.of_run():
+                run_ingest(spark, settings)
+            run_build(settings, context.args, alerts)
 
 
 @app.command()
@@ -231,26 +232,6 @@ def status(
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     if found.failed:
         raise typer.Exit(1)
-
-
-@app.command()
-def server(lakehouse: Lakehouse = None) -> None:
-    """Serve the lakehouse to dbt's target `server` and to JDBC clients, until stopped.
-
-    Set FITNESS_SERVER_HOST and FITNESS_SERVER_PORT for another address than 127.0.0.1:10000.
-    """
-    from fitness.server import LOG, LOOPBACK, read_address, serve
-
-    with plain_errors():
-        address = read_address()
-        console.print(
-            f"Serving jdbc:hive2://{address.host}:{address.port} until stopped; log: {LOG}",
-            soft_wrap=True,
-            highlight=False,
-        )
-        if address.host != LOOPBACK:
-            log.warning("Clients of %s can read, change and delete all tables.", address.host)
-        serve(read_settings(lakehouse=lakehouse), address)
 
 
 @app.command()

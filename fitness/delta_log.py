@@ -8,6 +8,27 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+from fitness.settings import developer_prefix
+
+
+def table_folders(lakehouse: Path, *layers: str) -> dict[str, Path]:
+    """Return the folders of the tables of layers, by `layer.name`.
+
+    A developer (FITNESS_DEV) gets their own tables, and production's where they have none.
+    """
+    return {
+        f"{layer}.{log.parent.name}": log.parent
+        for layer in layers
+        for schema in (layer, f"{developer_prefix()}{layer}")
+        for log in sorted((lakehouse / schema).glob("*/_delta_log"))
+    }
+
+
+def newest_version(table: Path) -> int:
+    """Return the version of a table's newest commit, -1 if it has none."""
+    names = (file.stem for file in (table / "_delta_log").glob("*.json"))
+    return max((int(name) for name in names if name.isdigit()), default=-1)
+
 
 def last_commit_time(table: Path) -> float:
     """Return when a table's log last got a file, in seconds since 1970."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyspark
 
 from fitness.doctor import metastore_holder
+from fitness.options import LOOPBACK
 from fitness.settings import PROJECT, spark_conf
 from fitness.spark import UMASK, end_jvm, start_spark, umask_text
 from python_ingest.errors import BusyError, SettingError
@@ -19,7 +20,6 @@ from python_ingest.settings import Settings
 
 LOG = PROJECT / "logs" / "server.log"
 MAIN = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
-LOOPBACK = "127.0.0.1"
 SPARK = Path(pyspark.__path__[0])
 
 

@@ -41,6 +41,12 @@ def export(settings: Settings) -> None:
     os.environ["FITNESS_TARGET"] = settings.target
 
 
+def project_vars() -> Mapping[str, Any]:
+    """Return the vars of dbt_project.yml."""
+    found: dict[str, Any] = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+    return found
+
+
 def developer_prefix() -> str:
     """Return what the schemas of a developer, FITNESS_DEV, begin with; raises SettingError."""
     name = os.environ.get("FITNESS_DEV", "")

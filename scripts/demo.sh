@@ -8,3 +8,5 @@ fitness import "${rides[@]}"
 fitness produce --users 10 --days 3 --seed 1 --files 3
 fitness run
 fitness show
+fitness report --out "$PWD/data/demo/report.html"
+echo "See it in a browser: FITNESS_LANDING=data/demo/landing FITNESS_LAKEHOUSE=data/demo/lakehouse make dashboard"

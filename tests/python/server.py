@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fitness.server import LOOPBACK
+from fitness.options import LOOPBACK
 from fitness.settings import export
 from tests.python.lake import FITNESS, Lake, wait_until
 

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the reference."""
+"""Fixtures of the tests of the reference, and of those of the dashboard."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 
 from tests.python.reference import tables
 from tests.python.unit.reference_lines import Land, Tables
+from tests.python.unit.small_lakehouse import SmallLakehouse, small_lakehouse
 
 
 @pytest.fixture
@@ -21,3 +22,12 @@ def land(tmp_path: Path) -> Land:
         return tables(tmp_path, **variables)  # type: ignore[arg-type]
 
     return landed
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallLakehouse:
+    """Return a small lakehouse, which the settings name."""
+    monkeypatch.setenv("FITNESS_LAKEHOUSE", str(tmp_path / "lake house ü"))
+    monkeypatch.setenv("FITNESS_LANDING", str(tmp_path / "landing"))
+    monkeypatch.delenv("FITNESS_DEV", raising=False)
+    return small_lakehouse(tmp_path / "lake house ü")

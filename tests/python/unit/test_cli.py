@@ -17,6 +17,8 @@ COMMANDS = (
     "show",
     "status",
     "server",
+    "dashboard",
+    "report",
     "maintain",
     "doctor",
 )

@@ -1,0 +1,1 @@
+"""What people read, without Spark: pages, a report, and queries for notebooks."""
