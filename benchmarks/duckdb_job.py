@@ -8,6 +8,7 @@ import duckdb
 from fitness.settings import PROJECT
 
 SCRIPT = Path(__file__).with_suffix(".sql")
+SEEDS = ("gyms", "heart_rate_maxima")
 
 
 def duckdb_job(landing: Path, database: Path) -> None:
@@ -18,7 +19,8 @@ def duckdb_job(landing: Path, database: Path) -> None:
     for file in (database, database.with_name(f"{database.name}.wal")):
         file.unlink(missing_ok=True)
     with duckdb.connect(database) as connection:
-        variables = {"landing": landing, "gyms": PROJECT / "seeds" / "gyms.csv"}
+        seeds = {name: PROJECT / "seeds" / f"{name}.csv" for name in SEEDS}
+        variables = {"landing": landing, **seeds}
         for name, path in variables.items():
             connection.execute(f"set variable {name} = ?", [str(path)])
         connection.execute(SCRIPT.read_text())

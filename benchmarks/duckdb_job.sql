@@ -2,7 +2,8 @@
 -- beyond it is the price of Spark. The rules are those of the models of the same names,
 -- their limits the defaults of the vars in dbt_project.yml.
 --
--- Variables: `landing`, the landing folder, and `gyms`, the CSV file of the gyms.
+-- Variables: `landing`, the landing folder, and `gyms` and `heart_rate_maxima`, the CSV files of
+-- these seeds.
 
 set timezone = 'UTC';
 -- No table promises an order of rows, and without one all threads write.
@@ -22,9 +23,15 @@ create temp macro is_instant(seconds) as seconds >= 0 and seconds < 253402300800
 
 create temp macro is_empty(text) as coalesce(trim(text) = '', true);
 
+create temp macro micros_between(begun, ended) as epoch_us(ended) - epoch_us(begun);
+
 -- Half a hundredth of a minute rounds up: by whole numbers, for 0.005 is no double.
 create temp macro minutes_between(begun, ended) as
-    (epoch_us(ended) - epoch_us(begun) + 300000) // 600000 / 100;
+    (micros_between(begun, ended) + 300000) // 600000 / 100;
+
+-- From UTC to a local clock.
+create temp macro local_time(instant, time_zone) as
+    instant at time zone 'UTC' at time zone time_zone;
 
 -- A birthday counts on its day, 29 February on 1 March.
 create temp macro whole_years(born, day) as
@@ -559,6 +566,13 @@ group by all;
 create table gold.gyms as
 select * from read_csv(getvariable('gyms'), header = true);
 
+create table gold.heart_rate_maxima as
+select * from read_csv(
+    getvariable('heart_rate_maxima'),
+    columns = {'user_id': 'bigint', 'valid_from': 'date', 'bpm': 'decimal(5, 2)'},
+    header = true
+);
+
 create table gold.date_lookup as
 select
     cast(day as date) as date,
@@ -571,35 +585,52 @@ select
     year(date) || '-' || weekofyear(date) as week_part
 from generate_series(date '2015-01-01', date '2040-12-31', interval 1 day) as days (day);
 
+-- The valid readings of each completed workout, from 10 seconds before its end at the latest to 65
+-- seconds after it.
+create temp view workout_readings as
+with
+
+-- A row a date, so that a reading meets only its day's workouts; none is longer than a day.
+workout_dates as (
+    select
+        *,
+        least(start_time, end_time - interval 10 seconds) as first_time,
+        end_time + interval 65 seconds as last_time,
+        unnest(list_distinct([cast(first_time as date), cast(last_time as date)])) as event_date
+    from silver.completed_workouts
+)
+
+-- readings.user_id owned the device at that time.
+select
+    workouts.user_id,
+    workouts.workout_id,
+    workouts.session_id,
+    workouts.start_time,
+    workouts.end_time,
+    readings.event_time,
+    readings.heartrate
+from workout_dates as workouts
+inner join silver.heart_rate as readings
+    on
+        workouts.user_id = readings.user_id
+        and workouts.event_date = readings.event_date
+        and readings.event_time between workouts.first_time and workouts.last_time
+where readings.is_valid;
+
 create table gold.workout_bpm_summary as
 with
 
--- A row a date, so that a reading meets only its day's sessions; none is longer than a day.
-session_dates as (
-    select
-        *,
-        unnest(list_distinct([cast(start_time as date), cast(end_time as date)])) as event_date
-    from silver.completed_workouts
-),
-
--- readings.user_id owned the device at that time.
 measured as (
     select
-        sessions.user_id,
-        sessions.workout_id,
-        sessions.session_id,
-        min(readings.heartrate) as min_bpm,
-        avg(readings.heartrate) as avg_bpm,
-        max(readings.heartrate) as max_bpm,
+        user_id,
+        workout_id,
+        session_id,
+        min(heartrate) as min_bpm,
+        avg(heartrate) as avg_bpm,
+        max(heartrate) as max_bpm,
         count(*) as num_recordings
-    from session_dates as sessions
-    inner join silver.heart_rate as readings
-        on
-            sessions.user_id = readings.user_id
-            and sessions.event_date = readings.event_date
-            and sessions.start_time <= readings.event_time
-            and sessions.end_time > readings.event_time
-    where readings.is_valid
+    from workout_readings
+    where start_time <= event_time and event_time < end_time
     group by all
 )
 
@@ -607,6 +638,7 @@ select
     workouts.user_id,
     workouts.workout_id,
     workouts.session_id,
+    workouts.start_time,
     whole_years(profiles.dob, cast(workouts.start_time as date)) as age,
     profiles.gender,
     profiles.city,
@@ -626,10 +658,7 @@ select
     visits.login,
     workouts.workout_id,
     workouts.session_id,
-    -- From UTC to the gym's own clock.
-    cast(
-        visits.login at time zone 'UTC' at time zone coalesce(gyms.time_zone, 'UTC') as date
-    ) as date,
+    cast(local_time(visits.login, coalesce(gyms.time_zone, 'UTC')) as date) as date,
     minutes_between(visits.login, visits.logout) as minutes_in_gym,
     -- `greatest` skips NULL.
     if(
@@ -646,3 +675,282 @@ left join silver.completed_workouts as workouts
         and greatest(workouts.start_time, visits.login) < least(workouts.end_time, visits.logout)
 left join gold.gyms as gyms on visits.gym = gyms.gym
 where visits.logout is not null;
+
+-- For how many seconds a condition is true; NULL if the condition is.
+create temp macro seconds_where(condition, micros) as
+    sum(micros * cast(condition as integer)) / 1000000;
+
+create table gold.workout_zones as
+with
+
+-- Decimals, so that the bounds of the zones are exact.
+rated as (
+    select
+        summaries.user_id,
+        summaries.workout_id,
+        summaries.session_id,
+        cast(
+            coalesce(
+                maxima.bpm, if(summaries.age between 5 and 100, 208 - 0.7 * summaries.age, null)
+            ) as decimal(5, 2)
+        ) as hr_max,
+        case
+            when maxima.bpm is not null then 'set'
+            when hr_max is not null then 'age'
+        end as hr_max_source
+    from gold.workout_bpm_summary as summaries
+    asof left join gold.heart_rate_maxima as maxima
+        on
+            summaries.user_id = maxima.user_id
+            and cast(summaries.start_time as date) >= maxima.valid_from
+),
+
+-- The start is an instant too, if need be without a heart rate: the first gap begins there.
+measured as (
+    select *
+    from workout_readings
+    where start_time <= event_time and event_time < end_time
+    union all by name
+    select *, start_time as event_time from silver.completed_workouts
+),
+
+-- Of several devices the mean.
+instants as (
+    select
+        user_id,
+        workout_id,
+        session_id,
+        start_time,
+        end_time,
+        event_time,
+        avg(heartrate) as bpm
+    from measured
+    group by all
+),
+
+held as (
+    select
+        *,
+        micros_between(event_time, lead(event_time, 1, end_time) over (
+            partition by user_id, workout_id, session_id order by event_time
+        )) as gap,
+        if(bpm is null, 0, least(gap, 10000000)) as micros
+    from instants
+),
+
+zoned as (
+    select
+        *,
+        case
+            when hr_max is null then null
+            when bpm >= 0.9 * hr_max then 5
+            when bpm >= 0.8 * hr_max then 4
+            when bpm >= 0.7 * hr_max then 3
+            when bpm >= 0.6 * hr_max then 2
+            when bpm >= 0.5 * hr_max then 1
+            else 0
+        end as zone
+    from held
+    inner join rated using (user_id, workout_id, session_id)
+),
+
+recoveries as (
+    select
+        user_id,
+        workout_id,
+        session_id,
+        avg(heartrate) filter (event_time < end_time)
+        - avg(heartrate) filter (event_time > end_time) as recovery_60
+    from workout_readings as workouts
+    -- There is no recovery if the user begins another workout meanwhile.
+    anti join silver.completed_workouts as later
+        on
+            workouts.user_id = later.user_id
+            and later.start_time between workouts.end_time
+                and workouts.end_time + interval 65 seconds
+            and (workouts.workout_id, workouts.session_id) != (later.workout_id, later.session_id)
+    where
+        (event_time >= end_time - interval 10 seconds and event_time < end_time)
+        or event_time >= end_time + interval 55 seconds
+    group by user_id, workout_id, session_id
+    having
+        count(*) filter (event_time < end_time) >= 5
+        and count(*) filter (event_time > end_time) >= 5
+)
+
+select
+    user_id,
+    workout_id,
+    session_id,
+    start_time,
+    end_time,
+    cast(hr_max as double) as hr_max,
+    hr_max_source,
+    sum(micros) / 1000000 as seconds_measured,
+    sum(micros) / nullif(sum(gap), 0) as coverage,
+    max(gap) / 1000000 as longest_gap_seconds,
+    seconds_where(zone = 0, micros) as seconds_below,
+    seconds_where(zone = 1, micros) as seconds_zone_1,
+    seconds_where(zone = 2, micros) as seconds_zone_2,
+    seconds_where(zone = 3, micros) as seconds_zone_3,
+    seconds_where(zone = 4, micros) as seconds_zone_4,
+    seconds_where(zone = 5, micros) as seconds_zone_5,
+    if(count(bpm) > 0, sum(zone * micros) / 60000000, null) as edwards_load,
+    recovery_60
+from zoned
+left join recoveries using (user_id, workout_id, session_id)
+group by all;
+
+-- What a day's load adds to fitness or fatigue some days later.
+create temp macro effect(load, days_later, time_constant) as
+    load * (1 - exp(-1 / time_constant)) * exp(-days_later / time_constant);
+
+create table gold.training_days as
+with
+
+days as (
+    select
+        user_id,
+        cast(start_time as date) as date,
+        count(*) as workouts,
+        sum(micros_between(start_time, end_time)) / 60000000 as minutes,
+        coalesce(sum(edwards_load), 0) as load,
+        count(*) filter (edwards_load is null) as unmeasured_workouts
+    from gold.workout_zones
+    group by all
+),
+
+-- Each day with itself and the user's days before it.
+effects as (
+    select
+        days.*,
+        past.load as past_load,
+        days.date - past.date as days_later
+    from days
+    inner join days as past on days.user_id = past.user_id and days.date >= past.date
+)
+
+-- The recursive formulas as sums over the days.
+select
+    * exclude (past_load, days_later),
+    sum(effect(past_load, days_later, 42)) as fitness,
+    sum(effect(past_load, days_later, 7)) as fatigue,
+    coalesce(
+        sum(effect(past_load, days_later - 1, 42) - effect(past_load, days_later - 1, 7))
+            filter (days_later > 0),
+        0
+    ) as form
+from effects
+group by all;
+
+create table gold.gym_occupancy as
+with
+
+visits as (
+    select
+        logs.*,
+        coalesce(gyms.time_zone, 'UTC') as time_zone
+    from silver.gym_logs as logs
+    left join gold.gyms as gyms on logs.gym = gyms.gym
+    where logs.login < logs.logout and logs.logout <= logs.login + interval 12 hours
+),
+
+-- Overlapping visits of one user count as one.
+numbered as (
+    select
+        *,
+        max(logout) over (
+            partition by gym, user_id
+            order by login, logout
+            rows between unbounded preceding and 1 preceding
+        ) as last_logout
+    from visits
+),
+
+chained as (
+    select
+        *,
+        count(*) filter (login >= last_logout) over (
+            partition by gym, user_id order by login, logout
+        ) as number
+    from numbered
+),
+
+merged as (
+    select
+        gym,
+        user_id,
+        min(login) as login,
+        max(logout) as logout
+    from chained
+    group by gym, user_id, number
+),
+
+-- From before the first hour of each visit until after its last, by quarters of an hour, since
+-- clocks are put forward or back at one and by some.
+quarters as (
+    select distinct
+        gym,
+        unnest(generate_series(
+            date_trunc('hour', login) - interval 1 hour,
+            logout + interval 1 hour,
+            interval 15 minutes
+        )) as instant,
+        local_time(instant, time_zone) as clock
+    from visits
+),
+
+-- Put forward or back, the clock begins another hour.
+hours as (
+    select
+        gym,
+        date_trunc('hour', clock) as local_hour,
+        min(instant) as hour_start,
+        max(instant) + interval 15 minutes as hour_end
+    from quarters
+    group by gym, local_hour, clock - instant
+),
+
+present as (
+    select
+        merged.gym,
+        merged.user_id,
+        hours.local_hour,
+        hours.hour_start,
+        greatest(merged.login, hours.hour_start) as since,
+        least(merged.logout, hours.hour_end) as until,
+        merged.login >= hours.hour_start as is_entry
+    from merged
+    inner join hours
+        on
+            merged.gym = hours.gym
+            and merged.login < hours.hour_end
+            and merged.logout > hours.hour_start
+),
+
+moves as (
+    select *, since as instant, 1 as persons from present
+    union all
+    select *, until as instant, -1 as persons from present
+),
+
+-- Who leaves at an instant goes before who arrives.
+counted as (
+    select
+        *,
+        sum(persons) over (partition by gym, hour_start order by instant, persons) as present
+    from moves
+)
+
+select
+    gym,
+    hour_start,
+    cast(local_hour as date) as local_date,
+    hour(local_hour) as local_hour,
+    isodow(local_date) as weekday,
+    count(distinct user_id) as visitors,
+    count(*) filter (persons = 1 and is_entry) as entries,
+    sum(micros_between(since, until)) filter (persons = 1) / 60000000 as person_minutes,
+    max(present) as peak
+from counted
+group by all;

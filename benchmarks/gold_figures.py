@@ -1,4 +1,4 @@
-"""Figures of the two gold tables, in SQL that Spark and DuckDB read: the same if the tables are."""
+"""Figures of the gold tables, in SQL that Spark and DuckDB read: the same if the tables are."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isclose
@@ -10,6 +10,7 @@ Figures = Mapping[str, float]
 QUERIES: Mapping[str, Mapping[str, str]] = {
     "gold.workout_bpm_summary": {
         "workouts": "count(*)",
+        "start_hours": "sum(hour(start_time))",
         "recordings": "sum(num_recordings)",
         "beats": "sum(avg_bpm * num_recordings)",
     },
@@ -17,6 +18,27 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
         "visits": "count(*)",
         "minutes_in_gym": "sum(minutes_in_gym)",
         "minutes_exercising": "sum(minutes_exercising)",
+    },
+    "gold.workout_zones": {
+        "rated_workouts": "count(hr_max)",
+        "seconds_measured": "sum(seconds_measured)",
+        "longest_gaps": "sum(longest_gap_seconds)",
+        "edwards_load": "sum(edwards_load)",
+        "recovery": "sum(recovery_60)",
+    },
+    "gold.training_days": {
+        "training_days": "count(*)",
+        "fitness": "sum(fitness)",
+        "fatigue": "sum(fatigue)",
+        "form": "sum(form)",
+    },
+    "gold.gym_occupancy": {
+        "gym_hours": "count(*)",
+        "local_hours": "sum(local_hour)",
+        "visitors": "sum(visitors)",
+        "entries": "sum(entries)",
+        "person_minutes": "sum(person_minutes)",
+        "peaks": "sum(peak)",
     },
 }
 

@@ -98,6 +98,9 @@ def arguments(settings: Settings, address: Address, jars: Sequence[Path]) -> lis
         "spark.sql.adaptive.enabled": "true",
         "spark.hadoop.hive.server2.thrift.bind.host": address.host,
         "spark.hadoop.hive.server2.thrift.port": str(address.port),
+        # An idle thread keeps the session that was active when it was created, and its memory.
+        "spark.hadoop.hive.server2.thrift.worker.keepalive.time": "5s",
+        "spark.hadoop.hive.server2.async.exec.keepalive.time": "5s",
         UMASK: umask_text(),
         "spark.app.name": f"fitness server of {settings.lakehouse}",
     }

@@ -88,7 +88,7 @@ gym_dates as (
         gym,
         time_zone,
         local_date
-    from merged
+    from visits
 ),
 
 -- From before the date's first hour in any time zone until after its last, by quarters of an hour, since clocks are put

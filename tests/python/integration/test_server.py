@@ -92,7 +92,8 @@ def beeline(*queries: str) -> list[list[str]]:
     environment = {**os.environ, "SPARK_BEELINE_OPTS": "-Duser.timezone=UTC"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stdout + done.stderr
-    return [line.split("\t") for line in done.stdout.splitlines()]
+    # Its prompt stands before the header of each result.
+    return [line.split("> ")[-1].split("\t") for line in done.stdout.splitlines()]
 
 
 def value_of(text: str, data_type: str) -> object:
