@@ -200,7 +200,7 @@ def run(
 @app.command()
 def show(
     tables: Annotated[
-        list[str] | None, typer.Argument(help="Tables as layer.name. Default: the gold tables.")
+        list[str] | None, typer.Argument(help="Tables as layer.name. Default: some gold tables.")
     ] = None,
     lakehouse: Lakehouse = None,
     rows: Annotated[int, typer.Option(help="Maximum rows of each table.")] = 20,

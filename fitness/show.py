@@ -11,7 +11,13 @@ from rich.table import Table
 from python_ingest.errors import SettingError
 from python_ingest.settings import Settings
 
-GOLD = ("gold.workout_bpm_summary", "gold.gym_summary")
+# Without workout_zones, which is too wide for a terminal.
+GOLD = (
+    "gold.workout_bpm_summary",
+    "gold.training_days",
+    "gold.gym_summary",
+    "gold.gym_occupancy",
+)
 
 
 def show_tables(

@@ -97,17 +97,14 @@ class FileStream(Stream):
         )
 
     def land(self, frame: DataFrame, attempt: Attempt) -> None:
-        """Land the files of a batch, except those that an earlier attempt skipped."""
+        """Land the files of a batch, except those that are skipped."""
         self.retry(CHANGED)
         files = [
             LandedFile(Path(row.path), row.source, row.modified, row.length)
             for row in frame.distinct().collect()
         ]
-        # An interrupted batch may have skipped files that have landed on their own since.
-        known = {*self.position.skipped_files}
-        if not self.position.is_recovering:
-            known |= {*self.position.retried_files}
-        self.land_files([file for file in files if file.source not in known], attempt)
+        skipped = self.position.skipped_files
+        self.land_files([file for file in files if file.source not in skipped], attempt)
 
     def land_files(self, files: Files, attempt: Attempt) -> Files:
         """Land the files that can be read; return them."""
