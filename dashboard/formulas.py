@@ -27,7 +27,7 @@ FORMULAS = {
         "gold.workout_zones.edwards_load",
     ),
     "min_bpm": Formula(
-        "Least (bpm)", "The lowest valid reading.", "gold.workout_bpm_summary.min_bpm"
+        "Lowest (bpm)", "The lowest valid reading.", "gold.workout_bpm_summary.min_bpm"
     ),
     "avg_bpm": Formula(
         "Mean (bpm)",
@@ -38,7 +38,7 @@ FORMULAS = {
         "Highest (bpm)", "The highest valid reading.", "gold.workout_bpm_summary.max_bpm"
     ),
     "hr_max": Formula(
-        "Maximum (bpm)",
+        "HRmax (bpm)",
         "The highest heart rate that is expected: 208 - 0.7 x age (Tanaka, Monahan & Seals 2001), "
         "or as set in the seed heart_rate_maxima. Zone k begins at (40 + 10 k) % of it.",
         "gold.workout_zones.hr_max",
@@ -67,12 +67,12 @@ FORMULAS = {
         "gold.workout_zones.seconds_below, seconds_zone_1 to 5",
     ),
     "week_load": Formula(
-        "Load of the last whole week",
-        "The loads of a week from Monday to Sunday (UTC), summed.",
+        "Load of the week",
+        "The loads of the last whole week, from Monday to Sunday (UTC), summed.",
         "gold.training_days.load",
     ),
     "usual_load": Formula(
-        "Mean of the four before",
+        "Mean of 4 before",
         "The mean load of the four weeks before that week, those without training included.",
         "gold.training_days.load",
     ),
@@ -140,12 +140,12 @@ FORMULAS = {
         "the landing folder and the ingest's checkpoints",
     ),
     "silver": Formula(
-        "Rows to build: silver",
+        "Rows for silver",
         "Rows that landed in bronze after the last build of all silver models began.",
         "ingest_log, build_log",
     ),
     "gold": Formula(
-        "Rows to build: gold",
+        "Rows for gold",
         "Rows that landed in bronze after the last build of all gold models began.",
         "ingest_log, build_log",
     ),

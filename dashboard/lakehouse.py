@@ -23,7 +23,7 @@ from python_ingest.errors import FitnessError, SettingError
 from python_ingest.settings import Settings, read_settings
 
 TABLE = re.compile(r"\b(from|join) ((?:\w+_)?(?:bronze|silver|gold|failures)\.\w+)")
-HOW_TO_BUILD = "make it with `uv run fitness run`, or a sample with `make demo`"
+HOW_TO_BUILD = "run `uv run fitness run` (`uv run fitness produce` makes sample data for it)"
 READ = "union_by_name = true, hive_partitioning = false"
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,

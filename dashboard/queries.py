@@ -149,7 +149,7 @@ def gyms(lake: Lake) -> pd.DataFrame:
             (min(login) at time zone coalesce(time_zone, $zone))::date as first_date,
             (max(login) at time zone coalesce(time_zone, $zone))::date as last_date
         from gold.gyms as gyms full join silver.gym_logs as logs using (gym)
-        group by gym, name, time_zone, capacity order by first_date is null, gym
+        group by gym, name, time_zone, capacity order by first_date is null, gym::bigint
     """
     return lake.query(sql, zone=project_vars()["default_time_zone"])
 

@@ -35,6 +35,7 @@ h3 { font-size: 1rem; margin: 1rem 0 .25rem; }
 .figures div { border: 1px solid #cbd5e1; border-radius: .5rem; padding: .4rem .8rem; }
 .figures dt { color: #64748b; font-size: .85rem; }
 .figures dd { margin: 0; font-size: 1.3rem; }
+.figures small { color: #64748b; font-size: .85rem; }
 .formulas { font-size: .85rem; }
 .formulas dd { margin: 0 0 .4rem; }
 svg { max-width: 100%; height: auto; }
@@ -127,8 +128,9 @@ def page(title: str, lake: Lake, found: Iterable[Section]) -> str:
 def html_of(section: Section) -> str:
     """Return the HTML of a section."""
     figures = "".join(
-        f"<div><dt>{escape(FORMULAS[name].label)}</dt><dd>{escape(value)}</dd></div>"
-        for name, value in section.figures.items()
+        f"<div><dt>{escape(FORMULAS[name].label)}</dt>"
+        f"<dd>{escape(figure.value)} <small>{escape(figure.detail)}</small></dd></div>"
+        for name, figure in section.figures.items()
     )
     plots = "".join(f"<h3>{escape(plot.title)}</h3>{svg_of(plot.chart)}" for plot in section.plots)
     return (

@@ -22,10 +22,16 @@ STREAMLIT = (
     "--server.headless=true",
     "--server.fileWatcherType=none",
     "--browser.gatherUsageStats=false",
-    "--client.toolbarMode=viewer",
+    "--client.toolbarMode=minimal",
     "--runner.magicEnabled=false",
     "--theme.base=light",
     "--theme.primaryColor=#2B6CB0",
+    "--theme.textColor=#1E293B",
+    "--theme.borderColor=#E2E8F0",
+    "--theme.metricValueFontSize=1.75rem",
+    '--theme.headingFontSizes=["2rem", "1.5rem", "1.35rem"]',
+    "--theme.paddingTop=1.5rem",
+    "--theme.paddingBottom=2rem",
 )
 
 

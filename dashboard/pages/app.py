@@ -16,7 +16,8 @@ page = st.navigation(
         st.Page("gym.py", title="Gym", icon=":material/fitness_center:"),
         st.Page("members.py", title="Members", icon=":material/groups:"),
         st.Page("pipeline.py", title="Pipeline", icon=":material/conversion_path:"),
-    ]
+    ],
+    position="top",
 )
 try:
     page.run()

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import queries, sections
-from dashboard.page import begin, show
+from dashboard.page import begin, show, table
 from dashboard.sections import today
 from fitness import build_log
 from fitness.status import read_status
@@ -19,10 +19,10 @@ settings = lake.settings
 status = read_status(settings)
 show(sections.freshness(status))
 
-st.subheader("Builds")
+st.subheader("Builds", anchor=False)
 builds = [
     {
-        "began": build.began,
+        "began (UTC)": build.began,
         "seconds": build.seconds,
         "failed": ", ".join(build.failures),
         "warnings": ", ".join(build.warnings),
@@ -31,19 +31,20 @@ builds = [
     for build in reversed(build_log.newest(settings.lakehouse, BUILDS))
 ]
 if builds:
-    st.dataframe(pd.DataFrame(builds), hide_index=True)
+    shown = pd.DataFrame(builds)
+    table(shown.loc[:, (shown != "").any()], "Builds")
 else:
     st.info("No build is logged yet.")
 
 failed = {name: build for build in status.failed for name in build.failures}
 if failed:
-    st.subheader("Failed models and tests")
+    st.subheader("Failed models and tests", anchor=False)
     messages = [{"name": name, "message": failed[name].failures[name]} for name in failed]
-    st.dataframe(pd.DataFrame(messages), hide_index=True)
+    table(pd.DataFrame(messages), "Failed models and tests")
     stored = {name: build.rows[name] for name, build in failed.items() if name in build.rows}
     test = st.selectbox("Rows that fail a test", stored, index=None, key="failed_test")
     if test:
-        st.dataframe(queries.failed_rows(lake, stored[test]), hide_index=True)
+        table(queries.failed_rows(lake, stored[test]), f"Rows that fail {test}")
 
 skipped = [
     entry
@@ -51,8 +52,8 @@ skipped = [
     for entry in read_position(file).skipped_files.values()
 ]
 if skipped:
-    st.subheader("Skipped files")
-    st.dataframe(pd.DataFrame(skipped), hide_index=True)
+    st.subheader("Skipped files", anchor=False)
+    table(pd.DataFrame(skipped), "Skipped files")
 
 show(sections.landed(lake, today() - timedelta(days=DAYS - 1)))
 
@@ -64,4 +65,4 @@ chosen = st.selectbox(
 )
 if chosen:
     group = refused.loc[chosen, ["feed", "reason", "day"]]
-    st.dataframe(queries.quarantined_lines(lake, *group), hide_index=True)
+    table(queries.quarantined_lines(lake, *group), chosen)

@@ -18,6 +18,7 @@ Row = dict[str, Any]
 BIG = 2**62  # Ids that a browser would round.
 MONDAY = date(2026, 1, 5)
 NOW = datetime.now(UTC)
+TO_COME = timedelta(hours=12)  # from now until a login that is in the future: longer than any test
 ZONES = ["seconds_below", *[f"seconds_zone_{zone}" for zone in range(1, 6)]]
 
 INSTANT, ID, NUMBER = pa.timestamp("us", "UTC"), pa.int64(), pa.float64()
@@ -280,7 +281,7 @@ def gym_rows() -> dict[str, list[Row]]:
         (1, 1, -2.0),
         (2, 1, -3.0),
         (3, 1, -12.5),
-        (4, 1, 1.0),
+        (4, 1, TO_COME / timedelta(hours=1)),
         (5, 2, -1.0),
     ]
     for user, gym, hours in open_visits:

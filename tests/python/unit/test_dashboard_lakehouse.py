@@ -96,9 +96,7 @@ def test_a_developer_sees_their_own_tables_and_productions_where_they_have_none(
 
 
 def test_a_missing_table_is_an_error_that_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(
-        TableError, match="no table gold\\.gyms yet: make it with `uv run fitness run`"
-    ):
+    with pytest.raises(TableError, match="no table gold\\.gyms yet: run `uv run fitness run`"):
         open_lake(tmp_path).query(COUNT)
 
 

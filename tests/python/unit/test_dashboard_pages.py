@@ -15,6 +15,7 @@ from dashboard.formulas import FORMULAS
 from dashboard.lakehouse import find_build
 from dashboard.page import watch
 from fitness.lock import only_one
+from tests.python.expected_figures import newest_workout
 from tests.python.unit.small_lakehouse import BIG, NOW, Row, SmallLakehouse
 
 PAGES = ("member", "gym", "members", "pipeline")
@@ -33,20 +34,13 @@ def open_page(name: str) -> AppTest:
 
 
 def figures(app: AppTest) -> dict[str, str]:
-    """Return the figures on a page by their label."""
-    return {metric.label: metric.value for metric in app.metric}
+    """Return the figures on a page, each with its detail, by their label."""
+    return {metric.label: f"{metric.value} {metric.delta}".strip() for metric in app.metric}
 
 
 def of_label(name: str) -> str:
     """Return the label of a figure."""
     return FORMULAS[name].label
-
-
-def newest_workout(small: SmallLakehouse, user: int) -> Row:
-    """Return the newest workout of a user, with its heart rates."""
-    found = max(small.of("gold.workout_zones", user_id=BIG + user), key=lambda r: r["start_time"])
-    key = {name: found[name] for name in ("user_id", "workout_id")}
-    return found | small.of("gold.workout_bpm_summary", **key)[0]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -99,7 +93,7 @@ def test_the_member_page_shows_the_newest_workout_of_the_first_member(
         assert found[of_label(name)] == f"{workout[name]:,.1f}"
     assert found[of_label("coverage")] == f"{workout['coverage'] * 100:,.1f}"
     assert found[of_label("recovery_60")] == "-"  # Too few readings.
-    assert found[of_label("hr_max")] == "180.0 (age)"
+    assert found[of_label("hr_max")] == "180.0 from the age"
     minutes = (workout["end_time"] - workout["start_time"]).total_seconds() / 60
     assert found[of_label("minutes")] == f"{minutes:.1f}"
 
@@ -142,7 +136,7 @@ def test_weeks_and_form_of_a_member_are_those_of_the_training_days(small: SmallL
     before = [loads[week - timedelta(weeks=number)] for number in range(1, 5)]
     app = open_page("member")
     found = figures(app)
-    assert found[of_label("week_load")] == f"{loads[week]:.1f}"
+    assert found[of_label("week_load")] == f"{loads[week]:.1f} from Mon 2026-03-02"
     assert found[of_label("usual_load")] == f"{sum(before) / 4:.1f}"
     form = app.dataframe[-1].value
     stored = {row["date"]: row["fitness"] for row in days}
@@ -179,7 +173,7 @@ def test_visits_and_peak_are_those_of_the_gym_and_dates_chosen(
     if hours:
         top = min(hours, key=lambda row: (-row["peak"], row["hour_start"]))
         assert found[of_label("peak")] == f"{top['peak']} of 40 ({top['peak'] / 40:.0%})"
-        when = f"{top['local_date']:%a %Y-%m-%d} {top['local_hour']:02}:00 P"
+        when = f"{top['local_date']:%a} {top['local_hour']:02}:00 {top['local_date']} P"
         assert found[of_label("peak_hour_start")].startswith(when)
     else:
         assert of_label("peak") not in found

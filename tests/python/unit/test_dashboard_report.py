@@ -12,15 +12,17 @@ from dashboard.lakehouse import open_lake
 from dashboard.report import write_report
 from fitness.cli import app
 from python_ingest.errors import SettingError
+from tests.python.expected_figures import newest_workout
 from tests.python.unit.small_lakehouse import BIG, SmallLakehouse
-from tests.python.unit.test_dashboard_pages import figures, newest_workout, open_page
+from tests.python.unit.test_dashboard_pages import figures, open_page
 
 
 def shown_in_report(html: str) -> dict[str, str]:
-    """Return the figures of a report that has each once."""
-    found = re.findall(r"<div><dt>(.*?)</dt><dd>(.*?)</dd></div>", html)
-    assert len(found) == len(dict(found))
-    return dict(found)
+    """Return the figures of a report that has each once, with their details."""
+    found = re.findall(r"<div><dt>(.*?)</dt><dd>(.*?) <small>(.*?)</small></dd></div>", html)
+    labels = {label: f"{value} {detail}".strip() for label, value, detail in found}
+    assert len(found) == len(labels)
+    return labels
 
 
 def test_a_report_has_nothing_from_elsewhere_and_no_script(small: SmallLakehouse) -> None:

@@ -26,9 +26,9 @@ from tests.python.reference_gold import GOLD
 from tests.python.unit.small_lakehouse import SCHEMAS, SmallLakehouse
 from tests.python.unit.small_lakehouse import Row as TableRow
 
-MEMBERS, WEARERS = 1000, 30  # a wearer's device sends heart rates
+SEED, MEMBERS, WEARERS = 1, 1000, 12  # a wearer's device sends heart rates
 WEEKS, VISIT_WEEKS = 20, 5  # of the wearers, of the others
-EVERY = 10  # seconds between readings: the longest hold, so that none is missed
+EVERY = 10  # seconds between readings but in the newest week: as long as each of them holds
 ZONE = ZoneInfo("America/Los_Angeles")
 GYMS, SHARES = (1, 2, 3, 4), (5, 3, 1, 4)
 HOURS = {6: 6, 7: 9, 8: 6, 9: 3, 10: 2, 11: 3, 12: 6, 13: 4, 14: 2, 15: 2, 16: 5, 17: 11}
@@ -46,15 +46,16 @@ class Landing:
     lines: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, *rows: Row | Readings) -> None:
-        """Add records; of the readings one of EVERY."""
+        """Add records."""
         for row in rows:
-            texts = row.lines(0).splitlines(keepends=True)
-            self.lines[row.folder] += texts[::EVERY] if isinstance(row, Readings) else texts
+            self.lines[row.folder] += row.lines(0).splitlines(keepends=True)
 
     def write(self) -> None:
         """Write a file for each folder."""
         for name, lines in self.lines.items():
-            header = records.csv_line(*records.CSV_HEADERS[name]) if name.endswith("s_bz") else ""
+            header = (
+                records.csv_line(*records.CSV_HEADERS[name]) if name in records.CSV_HEADERS else ""
+            )
             (self.folder / name).mkdir(parents=True, exist_ok=True)
             (self.folder / name / "sample").write_text(header + "".join(lines))
 
@@ -63,12 +64,12 @@ def land(folder: Path, now: datetime) -> None:
     """Write the landing files of the gym until `now`."""
     landing = Landing(folder)
     for index in range(MEMBERS):
-        user = person(1, index)
+        user = person(SEED, index)
         random = drawn("sample", index)
         landing.add(*sign_up(user))
         for day in range(7 * (WEEKS if index < WEARERS else VISIT_WEEKS), -1, -1):
             date = now.astimezone(ZONE).date() - timedelta(days=day)
-            if random.random() < DAYS[date.weekday()] * random.choice((0.6, 1.0)):
+            if random.random() < DAYS[date.weekday()] * (1.4 if index < WEARERS else 0.8):
                 hours = WEEKEND if date.weekday() > 4 else HOURS
                 [hour] = random.choices([*hours], [*hours.values()])
                 start = datetime.combine(date, time(hour, random.randrange(60)), ZONE)
@@ -85,7 +86,8 @@ def session(
 ) -> Iterator[Row | Readings]:
     """Return a workout and the visit around it, if it ends before `now`."""
     # Each fourth week is an easy one; before it they become longer.
-    longer = 1 + (0.12 * (3 - weeks_ago % 4) if weeks_ago % 4 else -0.35)
+    place = (weeks_ago + user.index) % 4
+    longer = 1 + 0.15 * (3 - place) if place else 0.6
     seconds, first = int(random.randint(1700, 3600) * longer), int(start.timestamp())
     end = first + seconds
     [gym] = random.choices(GYMS, SHARES)
@@ -96,7 +98,8 @@ def session(
         yield gym_login(user.mac, gym, login, logout)
         if user.index < WEARERS:
             rates = heart_rates(random, user, seconds + 600, 300)
-            yield Readings(user.device_id, first - 300, rates)
+            for second in range(0, len(rates), EVERY if weeks_ago else 1):
+                yield Readings(user.device_id, first - 300 + second, rates[second : second + 1])
 
 
 def sample_lakehouse(landing: Path, lakehouse: Path, now: datetime) -> SmallLakehouse:
@@ -133,7 +136,11 @@ def refused(random: Random, now: datetime) -> Iterator[TableRow]:
 def landed(rows: dict[str, list[TableRow]], now: datetime) -> dict[str, list[TableRow]]:
     """Return bronze tables: a row lands within the hour after its event."""
     events = {
-        "heart_rate_bz": [row["event_time"] for row in rows["silver.heart_rate"]],
+        "heart_rate_bz": [
+            row["event_time"]
+            for row in rows["silver.heart_rate"]
+            if row["event_time"].second % EVERY == 0
+        ],
         "workouts_bz": [row["start_time"] for row in rows["gold.workout_zones"]],
         "gym_logins_bz": [row["login"] for row in rows["silver.gym_logs"]],
     }
