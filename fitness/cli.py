@@ -41,7 +41,11 @@ def main() -> None:
 @app.command()
 def produce(
     users: Annotated[int, typer.Option(help="Members, each with a device.")] = 100,
-    days: Annotated[int, typer.Option(help="Days from 2026-01-05 on.")] = 7,
+    days: Annotated[int, typer.Option(help="Days of data.")] = 7,
+    start: Annotated[
+        datetime,
+        typer.Option(formats=["%Y-%m-%d"], help="The first day, UTC.", show_default="2026-01-05"),
+    ] = datetime(2026, 1, 5, tzinfo=UTC),
     seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 0,
     files: Annotated[int, typer.Option(help="Files to cut the multiplexed feed into.")] = 10,
     readings: Annotated[
@@ -60,7 +64,10 @@ def produce(
 
     with plain_errors():
         folder = read_settings(landing=out).landing
-        world = World(users=users, days=days, seed=seed, files=files, readings=readings)
+        first = start.replace(tzinfo=UTC)
+        world = World(
+            users=users, days=days, seed=seed, files=files, readings=readings, start=first
+        )
         if continuous:
             with progress(f"Producing {rate:g} readings a second into {folder} until stopped"):
                 counts = produce_continuously(world, folder, rate, interval, stop_on_signals())

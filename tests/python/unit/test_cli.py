@@ -1,5 +1,6 @@
 """The command line: help for each command, exit codes, errors as one message."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,14 @@ def test_every_command_has_help(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0
     assert "Usage" in result.output
+
+
+def test_an_invented_gym_begins_on_the_chosen_day(tmp_path: Path) -> None:
+    command = ["produce", "--users", "2", "--days", "1", "--start", "2026-11-01"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    [visits] = (tmp_path / "landing" / "gym_logins_bz").iterdir()
+    logins = [int(line.split(",")[2].split(".")[0]) for line in visits.read_text().split()[1:]]
+    assert {f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}" for at in logins} == {"2026-11-01"}
 
 
 def test_produce_says_what_it_wrote_and_can_be_repeated(tmp_path: Path) -> None:
