@@ -138,7 +138,7 @@ class Dashboard:
         while True:
             try:
                 return check()
-            except (AssertionError, ValueError):
+            except (AssertionError, LookupError, ValueError):
                 if time.monotonic() > until:
                     raise
                 self.page.wait_for_timeout(100)

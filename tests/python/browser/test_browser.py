@@ -136,6 +136,7 @@ def test_a_gym_and_its_days_can_be_chosen(dashboard: Dashboard, small: SmallLake
     dashboard.choose_dates(*MARCH)
     dashboard.eventually(lambda: check_gym(dashboard, small, castro, *MARCH))
     dashboard.choose("Gym", "Mitte")
+    dashboard.page.get_by_text(f"Dates ({mitte['time_zone']})").wait_for()
     dashboard.choose_dates(*MARCH)
     dashboard.eventually(lambda: check_gym(dashboard, small, mitte, *MARCH))
 
