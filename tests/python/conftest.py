@@ -18,7 +18,8 @@ LONG = ("test_worlds", SCENARIOS, "test_memory", "test_recovery", BUILT)
 
 
 def pytest_configure() -> None:
-    """Give each process its own dbt folders."""
+    """Give each process its own dbt folders; post to nobody's webhook."""
+    os.environ.pop("FITNESS_WEBHOOK", None)
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ["DBT_TARGET_PATH"] = str(PROJECT / "target" / worker)
         os.environ["DBT_LOG_PATH"] = str(PROJECT / "logs" / worker)
