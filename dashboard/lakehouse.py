@@ -17,7 +17,7 @@ from deltalake.exceptions import DeltaError
 
 from fitness import build_log
 from fitness.build_log import BuildFigures
-from fitness.delta_log import newest_version, table_folders
+from fitness.delta_log import newest_versions, table_folders
 from fitness.lock import holder
 from python_ingest.errors import FitnessError, SettingError
 from python_ingest.settings import Settings, read_settings
@@ -63,8 +63,7 @@ def find_build(lakehouse: Path) -> Build:
     """Return what to show now."""
     # The lock is looked at twice, since a build may end while the versions are listed.
     was_running = holder(lakehouse, "build")
-    tables = table_folders(lakehouse, "silver", "gold")
-    newest = {name: newest_version(folder) for name, folder in tables.items()}
+    newest = newest_versions(lakehouse)
     running = holder(lakehouse, "build")
     last = next(iter(build_log.newest(lakehouse, 1)), None)
     if was_running or running:

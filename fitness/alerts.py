@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fitness.build import FAILED
 from fitness.dbt_arguments import asks_whole_tests
 from fitness.errors import BuildError
 from fitness.freshness import last_landings, stale_since
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BAD, GOOD = ("error", "fail", "runtime error"), ("success", "pass", "warn")  # statuses of nodes
+SUCCEEDED = ("success", "pass", "warn")  # statuses of dbt's nodes
 FEED, WHOLE = "feed ", " on whole tables"
 MOST_LINES = 20  # of a message
 
@@ -142,11 +143,11 @@ def states_of(event: "EventMsg", is_whole: bool) -> dict[str, bool]:
     """
     node, status = event.data.node_info, event.data.run_result.status
     key = f"{node.resource_type} {node.node_name}"
-    if status not in BAD + GOOD:
+    if status not in FAILED + SUCCEEDED:
         return {}
     if not is_whole or node.resource_type != "test":
-        return {key: status in BAD}
-    return {key + WHOLE: True} if status in BAD else {key: False, key + WHOLE: False}
+        return {key: status in FAILED}
+    return {key + WHOLE: True} if status in FAILED else {key: False, key + WHOLE: False}
 
 
 def note_feeds(record: Record, lakehouse: Path, now: datetime) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fitness import build_log
 from fitness.build_log import BuildFigures
 from fitness.dbt_arguments import where_it_builds
-from fitness.delta_log import newest_version, table_folders
+from fitness.delta_log import newest_versions
 from fitness.errors import BuildError
 from fitness.lock import writing
 from fitness.settings import PROJECT, export
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fitness.spark import Heap
 
 LOG = PROJECT / "logs" / "dbt.log"
+FAILED = ("error", "fail", "runtime error")  # statuses of dbt's nodes
 
 
 def build(
@@ -70,9 +71,7 @@ def build(
         if spark and before:
             figures = with_heap(figures, before, spark)
         if settings.catalog is None:
-            tables = table_folders(settings.lakehouse, "silver", "gold")
-            versions = {name: newest_version(folder) for name, folder in tables.items()}
-            figures = replace(figures, versions=versions)
+            figures = replace(figures, versions=newest_versions(settings.lakehouse))
         build_log.add(settings.lakehouse, figures)
     if result.exception:
         raise BuildError(f"dbt could not build: {result.exception}") from result.exception
@@ -100,7 +99,7 @@ def figures_of(
     result: "dbtRunnerResult", began: datetime, arguments: Sequence[str]
 ) -> BuildFigures:
     """Return the figures of a build for the build log."""
-    failed = [r for r in results_of(result) if r.status in ("error", "fail", "runtime error")]
+    failed = [r for r in results_of(result) if r.status in FAILED]
     failures = {r.node.name: str(r.message or r.status) for r in failed}
     if result.exception or not (result.success or failures):
         failures["dbt"] = str(result.exception or "failed without a message")

@@ -24,6 +24,12 @@ def table_folders(lakehouse: Path, *layers: str) -> dict[str, Path]:
     }
 
 
+def newest_versions(lakehouse: Path) -> dict[str, int]:
+    """Return the version of the newest commit of each silver and gold table, by `layer.name`."""
+    folders = table_folders(lakehouse, "silver", "gold")
+    return {name: newest_version(folder) for name, folder in folders.items()}
+
+
 def newest_version(table: Path) -> int:
     """Return the version of a table's newest commit, -1 if it has none."""
     names = (file.stem for file in (table / "_delta_log").glob("*.json"))

@@ -11,7 +11,7 @@ from fitness.errors import MORE_MEMORY, JavaError
 from fitness.ingest_log import newest
 from fitness.settings import PROJECT, spark_conf
 from fitness.spark import java_version
-from python_ingest.recovery import read_position
+from fitness.status import skipped_files
 from python_ingest.settings import Settings
 
 NEEDED_GIB = 4
@@ -41,7 +41,7 @@ def examine(settings: Settings) -> list[Finding]:
         metastore(settings),
         *heap(settings),
         *last_batches(settings),
-        *skipped_files(settings),
+        *skipped(settings),
     ]
 
 
@@ -141,10 +141,9 @@ def last_batches(settings: Settings) -> list[Finding]:
     return [Finding(True, f"{figures.started_at} {figures}") for figures in last.values()]
 
 
-def skipped_files(settings: Settings) -> list[Finding]:
+def skipped(settings: Settings) -> list[Finding]:
     """List the landed files that were skipped."""
     return [
         Finding(False, f"{entry['path']} is skipped: {entry['reason']}")
-        for file in sorted(settings.positions.glob("*.json"))
-        for entry in read_position(file).skipped_files.values()
+        for entry in skipped_files(settings)
     ]

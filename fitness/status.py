@@ -17,6 +17,7 @@ from fitness.build_log import BuildFigures
 from fitness.ingest_log import LoggedBatch
 from fitness.lock import holder
 from fitness.restart_log import Restart
+from python_ingest.recovery import read_position
 from python_ingest.settings import Settings
 
 RECENT_BUILDS = 100  # of which the median is taken
@@ -78,6 +79,15 @@ def read_status(settings: Settings) -> Status:
         silver=backlog_of_bronze(batches, built["silver"]),
         gold=backlog_of_bronze(batches, built["gold"]),
     )
+
+
+def skipped_files(settings: Settings) -> list[dict[str, str]]:
+    """Return the `path` of each landed file that was skipped, and the `reason`."""
+    return [
+        entry
+        for file in sorted(settings.positions.glob("*.json"))
+        for entry in read_position(file).skipped_files.values()
+    ]
 
 
 def is_alike(one: BuildFigures, other: BuildFigures) -> bool:

@@ -9,8 +9,7 @@ from dashboard import queries, sections
 from dashboard.page import begin, show, table
 from dashboard.sections import today
 from fitness import build_log
-from fitness.status import read_status
-from python_ingest.recovery import read_position
+from fitness.status import read_status, skipped_files
 
 DAYS, BUILDS = 30, 20  # shown
 
@@ -46,12 +45,7 @@ if failed:
     if test:
         table(queries.failed_rows(lake, stored[test]), f"Rows that fail {test}")
 
-skipped = [
-    entry
-    for file in sorted(settings.positions.glob("*.json"))
-    for entry in read_position(file).skipped_files.values()
-]
-if skipped:
+if skipped := skipped_files(settings):
     st.subheader("Skipped files", anchor=False)
     table(pd.DataFrame(skipped), "Skipped files")
 

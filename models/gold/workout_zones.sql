@@ -75,7 +75,7 @@ session_dates as (
     from sessions
 ),
 
--- One row per session and instant with a reading, from 10 seconds before the end at the latest to 65 seconds after it.
+-- One row per session and instant with a reading, until 65 seconds after the end; at least the 10 seconds before it.
 instants as (
     select
         session_dates.user_id,

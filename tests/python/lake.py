@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from benchmarks.lakehouse import empty_lakehouse, forget_logs
 from fitness.build import build, results_of
 from fitness.dbt_arguments import EVERYDAY
+from fitness.delta_log import newest_version
 from fitness.landing import ingest
 from fitness.samples.produce import World as Gym
 from fitness.samples.produce import produce
@@ -142,8 +143,7 @@ class Lake:
 
     def version(self, table: str) -> int:
         """Return the newest Delta version of `layer.table`."""
-        log = self.settings.lakehouse.joinpath(*table.split(".")) / "_delta_log"
-        return max(int(path.stem) for path in log.glob("*[0-9].json"))
+        return newest_version(self.settings.lakehouse.joinpath(*table.split(".")))
 
     def contents(self) -> dict[str, list[dict[str, object]]]:
         """Return the rows of every silver and gold table of the contract."""

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from fitness import build_log, ingest_log
 from fitness.build_log import BuildFigures
-from fitness.delta_log import newest_version, table_folders
+from fitness.delta_log import newest_versions
 from fitness.ingest_log import LoggedBatch
 from fitness.samples import records
 from fitness.samples.people import Person, drawn, heart_rates, person
@@ -156,8 +156,7 @@ def landed(rows: dict[str, list[TableRow]], now: datetime) -> dict[str, list[Tab
 
 def write_logs(sample: SmallLakehouse, now: datetime) -> None:
     """Log a batch and builds, one an hour, of which one has failed."""
-    folders = table_folders(sample.folder, "silver", "gold")
-    versions = {name: newest_version(folder) for name, folder in folders.items()}
+    versions = newest_versions(sample.folder)
     for hours in range(12, -1, -1):
         began = (now - timedelta(hours=hours, minutes=2)).astimezone(UTC).isoformat()
         failures = {"unique_users_user_id": "Got 2 results, configured to fail if != 0"}

@@ -12,7 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from fitness import build_log
 from fitness.build_log import BuildFigures
-from fitness.delta_log import newest_version, table_folders
+from fitness.delta_log import newest_versions
 
 Row = dict[str, Any]
 BIG = 2**62  # Ids that a browser would round.
@@ -129,10 +129,9 @@ class SmallLakehouse:
 
     def log_build(self, minute: int = 0, **failures: str) -> None:
         """Log a build with the versions of now."""
-        tables = table_folders(self.folder, "silver", "gold")
         began = (at(MONDAY) + timedelta(minutes=minute)).isoformat()
         rows = {name: f"failures.{name}" for name in failures}
-        versions = {name: newest_version(folder) for name, folder in tables.items()}
+        versions = newest_versions(self.folder)
         layers = ["gold", "silver"]
         build_log.add(
             self.folder,

@@ -12,7 +12,7 @@ from deltalake import write_deltalake
 from dashboard.lakehouse import TableError, find_build, open_lake
 from dashboard.queries import heart_rates, workouts
 from fitness import build_log
-from fitness.delta_log import newest_version, table_folders
+from fitness.delta_log import newest_version, newest_versions, table_folders
 from fitness.lock import only_one
 from fitness.settings import project_vars
 from python_ingest.errors import SettingError
@@ -65,7 +65,7 @@ def test_without_a_finished_build_no_table_is_shown_while_one_runs(small: SmallL
 def test_a_build_notes_the_newest_version_of_each_table(small: SmallLakehouse) -> None:
     small.write("gold.gyms", "bronze.heart_rate_bz")
     tables = table_folders(small.folder, "silver", "gold")
-    assert {name: newest_version(folder) for name, folder in tables.items()} == {
+    assert newest_versions(small.folder) == {
         name: int(name == "gold.gyms") for name in small.rows if not name.startswith("bronze")
     }
     (tables["gold.gyms"] / "_delta_log" / ".tmp.json").touch()
