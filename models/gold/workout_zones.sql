@@ -1,4 +1,4 @@
--- How long the heart rate was in each zone of each completed workout, and the load and recovery that follow from it.
+-- The heart rate during each completed workout: its bounds and mean, how long it was in each zone, the load and recovery.
 -- Grain: one row per user_id, workout_id and session_id.
 {{ config(unique_key=['user_id', 'workout_id', 'session_id']) }}
 
@@ -84,6 +84,8 @@ instants as (
         session_dates.start_time,
         session_dates.end_time,
         readings.event_time,
+        min(readings.heartrate) as min_bpm,
+        max(readings.heartrate) as max_bpm,
         sum(readings.heartrate) as total_bpm,
         count(*) as num_readings
     from session_dates
@@ -125,6 +127,10 @@ measured_by_bpm as (
         bpm,
         is_during,
         min(event_time) as first_time,
+        min(min_bpm) as min_bpm,
+        max(max_bpm) as max_bpm,
+        sum(total_bpm) as total_bpm,
+        sum(num_readings) as num_readings,
         max(micros) as longest_micros,
         sum(least(micros, cast({{ var('max_hold_seconds') }} * 1000000 as bigint))) / 1000000 as seconds,
         sum(total_bpm) filter (where is_at_end) as total_at_end,
@@ -140,6 +146,10 @@ measured as (
         user_id,
         workout_id,
         session_id,
+        min(min_bpm) filter (where is_during) as min_bpm,
+        sum(total_bpm) filter (where is_during) / sum(num_readings) filter (where is_during) as avg_bpm,
+        max(max_bpm) filter (where is_during) as max_bpm,
+        sum(num_readings) filter (where is_during) as num_recordings,
         greatest(
             max(longest_micros) filter (where is_during) / 1000000,
             {{ seconds_between('start_time', 'min(first_time) filter (where is_during)') }}
@@ -175,6 +185,10 @@ summarised as (
         sessions.session_id,
         sessions.start_time,
         sessions.end_time,
+        measured.min_bpm,
+        measured.avg_bpm,
+        measured.max_bpm,
+        coalesce(measured.num_recordings, 0) as num_recordings,
         coalesce(
             measured.longest_gap_seconds, {{ seconds_between('sessions.start_time', 'sessions.end_time') }}
         ) as longest_gap_seconds,
@@ -191,6 +205,10 @@ summarised as (
         session_id,
         start_time,
         end_time,
+        min_bpm,
+        avg_bpm,
+        max_bpm,
+        num_recordings,
         longest_gap_seconds,
         seconds_at_bpm,
         recovery_60
@@ -243,6 +261,10 @@ select
     session_id,
     start_time,
     end_time,
+    min_bpm,
+    avg_bpm,
+    max_bpm,
+    num_recordings,
     cast(hr_max as double) as hr_max,
     case when set_hr_max is not null then 'set' when hr_max is not null then 'age' end as hr_max_source,
     seconds_measured,
