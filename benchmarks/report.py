@@ -141,7 +141,7 @@ def increments(figures: Figures) -> list[str]:
     kinds = {days: figures[days]["kinds"] for days in figures}
     rows, stock_rows = [], []
     for kind in kinds[least]:
-        seconds = {days: median(kinds[days][kind]["seconds"]) for days in figures}
+        seconds = {days: kinds[days][kind]["seconds"] for days in figures}
         counted = {days: total(kinds[days][kind]["nodes"]) for days in figures}
         read = [f"{counted[days]['bytes_read'] / 2**20:.1f} MiB" for days in (least, most)]
         rows.append(

@@ -28,19 +28,20 @@
             ~ 'Give one call the inputs of both.'
         ) %}
     {% endif %}
-    {% set news = [] %}
+    {% set news, sliced = [], [] %}
     {% for input in inputs %}
         {% set relation, query = (input, none) if input.identifier is defined else input %}
         {% if has_changes(relation) %}
             {% set found = '(' ~ query ~ ')' if query else changes(relation) %}
             {% do news.append('select ' ~ columns | join(', ') ~ ' from ' ~ found) %}
         {% endif %}
+        {% if not query %}{% do sliced.append(engine_name(relation)) %}{% endif %}
     {% endfor %}
     {% set touched = {'columns': columns, 'filter': 'all'} %}
     {% if engine_is_building() and read.mode == 'changes' %}
         {% do touched.update(engine_found_slices(columns, news)) %}
     {% endif %}
-    {% do read.update({'touched': touched}) %}
+    {% do read.update({'touched': touched, 'sliced': sliced}) %}
     {% do return(touched) %}
 {% endmacro %}
 
@@ -105,10 +106,13 @@
     ) %}
 {% endmacro %}
 
-{# Whether an input has lost a value of `key`, a column or several with commas, since this model last read it. #}
-{% macro has_lost_keys(relation, key) %}
+{#
+  The values of `key`, a column or several with commas, that an input has lost since this model last read it, as a
+  subquery; none if there are none.
+#}
+{% macro lost_keys(relation, key) %}
     {% set input = engine_read().inputs[engine_name(relation)] %}
-    {% do return(read_mode() == 'changes' and engine_has_lost_keys(relation, key, input.from)) %}
+    {% do return(engine_lost_keys(relation, key, input.from) if read_mode() == 'changes') %}
 {% endmacro %}
 
 {#

@@ -51,8 +51,8 @@
         {% set version = engine_commits(this)[0].version %}
         {% if not post_hooks %}{% do engine_count(this ~ ' version as of ' ~ version) %}{% endif %}
     {# Without a touched slice there are rows only if the SQL also reads changes, or the model's own table. #}
-    {% elif engine_has_news() and (engine_touched().filter != 'none' or 'table_changes(' in compiled_code
-        or own_table() in compiled_code) %}
+    {% elif engine_has_news() and (engine_recomputes() or engine_touched().filter != 'none'
+        or 'table_changes(' in compiled_code or own_table() in compiled_code) %}
         {{ run_hooks(pre_hooks) }}
         {% do engine_write() %}
         {{ run_hooks(post_hooks) }}
@@ -67,6 +67,41 @@
 {% macro engine_touched() %}
     {% set read = engine_read() %}
     {% do return({'filter': 'all'} if read.mode == 'whole' else read.get('touched', {'filter': 'none'})) %}
+{% endmacro %}
+
+{#
+  Whether rows must be computed again from all rows of the inputs: those that rows of a source have yielded that were
+  deleted or updated, and those that refer to a key which a table of the setting `dimensions` has lost. Then their keys
+  are the touched slices, and `recomputed` is the query of the rows.
+#}
+{% macro engine_recomputes() %}
+    {% set read, key, found = engine_read(), engine_key() | join(', '), [] %}
+    {% if read.mode != 'changes' %}{% do return(false) %}{% endif %}
+    {% for name, input in read.inputs.items() if input.is_rewritten and name not in read.get('sliced', []) and not found %}
+        {% do found.append('(\n' ~ compiled_code ~ '\n)') %}
+    {% endfor %}
+    {% for table, column in config.meta_get('dimensions', {}).items() %}
+        {% set lost = lost_keys(ref(table), column) %}
+        {% if lost %}{% do found.append(own_table() ~ ' where ' ~ column ~ ' in ' ~ lost) %}{% endif %}
+    {% endfor %}
+    {% if found and engine_touched().filter != 'none' %}
+        {% do found.append(own_table() ~ ' where ' ~ in_slices(read.touched)) %}
+    {% endif %}
+    {% if not found %}{% do return(false) %}{% endif %}
+    {% set query = 'select ' ~ key ~ ' from ' ~ found | join(' union select ' ~ key ~ ' from ') %}
+    {% set keys = view_of_run(this.identifier ~ '__recomputed', query) %}
+    {# Literals, so that Spark filters the rows of the inputs before it joins and sorts them. #}
+    {% set first = engine_key()[0] %}
+    {% set values = run_query('select distinct ' ~ first ~ ' from ' ~ keys ~ ' limit 1001').rows %}
+    {% if not values %}{% do return(false) %}{% endif %}
+    {% set few = engine_literals(values) if values | length <= 1000 %}
+    {% do engine_state().reads.update({model.unique_id: {'mode': 'whole', 'inputs': read.inputs}}) %}
+    {% set all = '(\n' ~ render(model.raw_code) ~ '\n)' %}
+    {% do engine_state().reads.update({model.unique_id: read}) %}
+    {% set sql = 'select * from ' ~ all ~ ' where (' ~ key ~ ') in (select ' ~ key ~ ' from ' ~ keys ~ ')' %}
+    {% if few %}{% set sql = sql ~ ' and ' ~ first ~ ' in (' ~ few | map('first') | join(', ') ~ ')' %}{% endif %}
+    {% do read.update({'recomputed': sql, 'touched': {'columns': engine_key(), 'filter': 'view', 'view': keys}}) %}
+    {% do return(true) %}
 {% endmacro %}
 
 {# Build the current seed or snapshot by dbt's materialization `stock` if it must run. #}
@@ -94,8 +129,9 @@
 #}
 {% macro engine_write() %}
     {% set is_whole, prune_by = engine_read().mode == 'whole', config.meta_get('prune_by') %}
-    {% set batch, pruned = '(\n' ~ compiled_code ~ '\n)', 'true' %}
-    {% if is_whole or prune_by %}{% set batch = view_of_run(this.identifier ~ '__batch', compiled_code) %}{% endif %}
+    {% set sql = engine_read().recomputed or compiled_code %}
+    {% set batch, pruned = '(\n' ~ sql ~ '\n)', 'true' %}
+    {% if is_whole or prune_by %}{% set batch = view_of_run(this.identifier ~ '__batch', sql) %}{% endif %}
     {% if is_whole %}
         {% set view = api.Relation.create(identifier=batch, type='view') %}
         {% do process_schema_changes(config.get('on_schema_change'), view, load_relation(this)) %}
@@ -103,7 +139,8 @@
     {% if prune_by %}
         {# The dates are computed from the key alone, so that rows with the same key have the same date. #}
         {% set date, of_key = prune_by.items() | first %}
-        {% set keys = '(select ' ~ engine_key() | join(', ') ~ ' from ' ~ batch ~ ')' %}
+        {% set rows = engine_touched().view if engine_read().recomputed else batch %}
+        {% set keys = '(select ' ~ engine_key() | join(', ') ~ ' from ' ~ rows ~ ')' %}
         {% set dates = dates_of('select distinct ' ~ of_key ~ ' from ' ~ keys) %}
         {% set pruned = '(target.' ~ date ~ ' is null or ' ~ on_dates('target.' ~ date, dates) ~ ')' %}
         {% set wrong = engine_quoted(model.name ~ ': prune_by says ' ~ date ~ ' = ' ~ of_key ~ ', but a row differs') %}
@@ -134,7 +171,7 @@
             when target._is_there is null then 'insert'
             when source._is_there is null then 'delete'
             when not ({{ same | join(' and ') }})
-            {%- if newest_by and engine_read().mode != 'whole' %}
+            {%- if newest_by and engine_read().mode != 'whole' and not engine_read().recomputed %}
                 and struct(source.{{ newest_by | join(', source.') }}) >= struct(target.{{ newest_by | join(', target.') }})
             {%- endif %} then 'update'
         end as _write

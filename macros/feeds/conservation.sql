@@ -3,8 +3,8 @@
     - a line of the feed is neither in its silver table, nor superseded there by another line, nor in quarantine;
     - a line in quarantine waits for a key that is registered, or has a reason that its contract does not have;
     - when everything is read: a row of silver or of quarantine comes from no line.
-  In a build, the test reads the lines that have arrived, or were released from quarantine, since it last passed; all
-  lines if the silver table has lost a key.
+  In a build, the test reads the lines that have arrived, or were released from quarantine, since it last passed, and
+  those whose key the silver table has lost; all lines in that case if they are not placed by the key (`same_row`).
 #}
 {% macro unaccounted_lines(silver, feed, same_row, superseded) -%}
     {%- set bronze, quarantine = source('bronze', feed), ref('quarantine') -%}
@@ -14,9 +14,12 @@
     {%- set contract = contracts().get(feed) -%}
     {%- set settings = graph.nodes[model.attached_node].config -%}
     {%- set waits = waits_for(contract) if contract -%}
-    {%- set same_row = same_row or is_same_row(settings) -%}
     {%- set is_whole = read_mode() != 'changes' -%}
-    {%- set has_lost_rows = contract and not is_whole and has_lost_rows(settings) -%}
+    {%- set key = engine_key(settings) | join(', ') -%}
+    {%- set lost = lost_keys(ref(graph.nodes[model.attached_node].name), key) if contract -%}
+    {%- set has_lost_rows = lost is not none -%}
+    {%- set reads_all = has_lost_rows and same_row is not none -%}
+    {%- set same_row = same_row or is_same_row(settings) -%}
     {%- set has_released = has_deletes(quarantine) -%}
     {%- set problems = [] -%}
     {%- if is_whole or has_lost_rows or has_released or has_changes(bronze) -%}
@@ -50,13 +53,30 @@ quarantined as (
 
 {% if look_at_lines -%}
 lines as (
+    {%- set columns_of_line %}
     select
         cast(null as string) as row_id,
         {{ refusal(contract) if contract else "'malformed'" }} as reason,
         {{ line_columns(contract) }}
         {{ '_fields' if contract and contract.folder else 'cast(null as string)' }} as fields,
         _raw as raw
-    from {{ bronze if has_lost_rows else changes(bronze) }}
+    {%- endset %}
+    {%- if reads_all %}
+    {{ columns_of_line }}
+    from {{ bronze }}
+    {%- else %}
+    {{ columns_of_line }}
+    from {{ changes(bronze) }}
+    where _change_type in ('insert', 'update_postimage')
+    {%- if has_lost_rows %}
+    union all
+    select * from (
+        {{ columns_of_line }}
+        from {{ bronze }}
+    )
+    where ({{ key }}) in {{ lost }}
+    {%- endif %}
+    {%- endif %}
     {%- if has_released %}
     union all
     select
@@ -88,7 +108,7 @@ all_lines as (
 {% if contract -%}
 kept as (
     select * from {{ silver }}
-    where {{ on_line_dates(settings, feed, contract) if not has_lost_rows else 'true' }}
+    where {{ on_line_dates(settings, feed, contract, lost) if not reads_all else 'true' }}
 ),
 
 {% endif -%}
@@ -186,17 +206,14 @@ select * from problems
 {%- endmacro %}
 
 
-{# Condition: the date of a silver row is one of the lines' dates, if the table has `prune_by`; else true. #}
-{% macro on_line_dates(settings, feed, contract) -%}
-    {%- set column = ((settings.meta or {}).get('prune_by') or {}) | first -%}
+{#
+  Condition: the date of a silver row is one of the dates of the lines that have arrived, or of the keys that are `lost`,
+  if the table has `prune_by`; else true.
+#}
+{% macro on_line_dates(settings, feed, contract, lost) -%}
+    {%- set column, of_key = ((settings.meta or {}).get('prune_by') or {none: none}).items() | first -%}
     {%- if not column -%}{%- do return('true') -%}{%- endif -%}
-    {%- set date = 'cast(' ~ instant(contract.event_time) ~ ' as date)' -%}
-    {{ on_dates(column, dates_of('select distinct ' ~ date ~ ' from ' ~ arrivals(feed))) }}
+    {%- set query = 'select cast(' ~ instant(contract.event_time) ~ ' as date) from ' ~ arrivals(feed) -%}
+    {%- if lost -%}{%- set query = query ~ ' union all select ' ~ of_key ~ ' from ' ~ lost -%}{%- endif -%}
+    {{ on_dates(column, dates_of('select distinct * from (' ~ query ~ ')')) }}
 {%- endmacro %}
-
-
-{# Whether the tested model has lost a key since this test last passed: then all lines must be checked. #}
-{% macro has_lost_rows(settings) %}
-    {% set table = ref(graph.nodes[model.attached_node].name) %}
-    {% do return(has_lost_keys(table, engine_key(settings) | join(', '))) %}
-{% endmacro %}

@@ -89,10 +89,16 @@
 {%- endmacro %}
 
 
-{# Query: the lines of a feed that have arrived, each with the reason why it is refused; NULL if it is not. #}
+{#
+  Query: the lines of a feed that have arrived, or wait again because their key is no longer registered, each with the
+  reason why it is refused; NULL if it is not.
+#}
 {% macro lines_with_reason(feed) %}
-    {%- set contract = contracts()[feed] -%}
-    {%- set waits = waits_for(contract) %}
+    {%- set contract, bronze = contracts()[feed], source('bronze', feed) -%}
+    {%- set waits = waits_for(contract) -%}
+    {%- set inputs, lost = [changes(bronze)], lost_keys(waits.dimension, waits.key) if waits -%}
+    {%- if lost %}{% do inputs.append('(select * from ' ~ bronze ~ ' where ' ~ waits.column ~ ' in ' ~ lost ~ ')') %}{% endif -%}
+    {%- for lines in inputs %}
     select
         '{{ feed }}' as feed,
         {%- if waits %}
@@ -108,11 +114,13 @@
         _raw,
         _source_file,
         _ingested_at
-    from {{ changes(source('bronze', feed)) }} as line
+    from {{ lines }} as line
     {%- if waits %}
     left join (select distinct {{ waits.key }} as key from {{ waits.dimension }}) as known
         on line.{{ waits.column }} = known.key
     {%- endif %}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 {% endmacro %}
 
 

@@ -4,10 +4,7 @@
 -- of such a line is registered, the line is deleted here, and the event table reads it from this table's change feed.
 {{ config(
     unique_key=['row_id'],
-    meta={
-        'all_sources_of': 'bronze',
-        'dimensions': {'device_assignments': 'device_id', 'mac_assignments': 'mac_address', 'users': 'user_id'},
-    },
+    meta={'all_sources_of': 'bronze'},
 ) }}
 
 {%- do check_contracts() %}

@@ -62,8 +62,8 @@
 {% endmacro %}
 
 
-{% macro has_lost_keys(relation, key) %}
-    {% do return(false) %}
+{% macro lost_keys(relation, key) %}
+    {% do return(none) %}
 {% endmacro %}
 
 

@@ -3,8 +3,9 @@
     name    its name, `schema.table`
     mode    'full' (the table is rebuilt), 'whole' (all rows of the inputs are read, and the result is compared with the
             table) or 'changes' (only rows committed since the watermarks are read)
-    inputs  {name: {from, to, last, is_changed, commits}}: the versions read, `from` exclusive and `to` inclusive; the
-            commit of `to`; whether, and in how many commits, rows have changed between them
+    inputs  {name: {from, to, last, is_changed, commits, is_rewritten}}: the versions read, `from` exclusive and `to`
+            inclusive; the commit of `to`; whether, and in how many commits, rows have changed between them; whether
+            rows of a source were changed other than by appends
     logic   engine_fingerprint(); if it changes, the mode is 'whole'
 #}
 {% macro engine_read() %}
@@ -30,6 +31,7 @@
         {% do read.inputs.update({input: {
             'from': last_read, 'to': seen[0].version, 'last': seen[0],
             'is_changed': news | length > 0, 'commits': news | length,
+            'is_rewritten': engine_is_source(relation) and news | rejectattr('appends') | list | length > 0,
         }}) %}
         {% set reason = engine_reason_for_whole(input, mark, seen, news, relation, logic) %}
         {% if reason %}{% do reasons.append(reason) %}{% endif %}
@@ -106,8 +108,6 @@
     {% for commit in news %}
         {% if 'REPLACE' in commit.operation or commit.operation == 'RESTORE' %}
             {% do return(input ~ ' was replaced or restored in version ' ~ commit.version) %}
-        {% elif engine_is_source(relation) and not commit.appends %}
-            {% do return('rows of ' ~ input ~ ' were changed in place in version ' ~ commit.version) %}
         {% endif %}
     {% endfor %}
     {% for vacuum in seen if vacuum.vacuumed_before and vacuum.version > mark.version %}
@@ -120,26 +120,20 @@
     {% if news and target.type == 'databricks' and news[-1].committed_at < engine_utc_text(week_ago) %}
         {% do return('changes of ' ~ input ~ ' are older than a week, and Databricks can no longer read them') %}
     {% endif %}
-    {% set key = config.meta_get('dimensions', {}).get(relation.identifier) %}
-    {% if key and engine_has_lost_keys(relation, key, mark.version) %}
-        {% do return('keys of ' ~ input ~ ' are gone: rows that refer to them must be deleted') %}
-    {% endif %}
     {% do return(none) %}
 {% endmacro %}
 
-{# Whether a value of `key` that a table had at version `from`, or later, is no longer in it. #}
-{% macro engine_has_lost_keys(relation, key, from) %}
-    {% if not engine_deletes_since(relation, from) %}{% do return(false) %}{% endif %}
+{# The values of `key` that a table had at version `from`, or later, and has no longer: a subquery, none without any. #}
+{% macro engine_lost_keys(relation, key, from) %}
+    {% if not engine_deletes_since(relation, from) %}{% do return(none) %}{% endif %}
     {# EXCEPT, unlike NOT IN, takes NULL as a value like any other. #}
-    {% set query %}
-        select 1 from (
-            select {{ key }} from {{ engine_change_feed(relation, from, engine_commits(relation)[0].version) }}
-            where _change_type in ('delete', 'update_preimage')
-            except
-            select {{ key }} from {{ relation }}
-        ) limit 1
-    {% endset %}
-    {% do return(run_query(query).rows | length > 0) %}
+    {% set lost %}(
+        select {{ key }} from {{ engine_change_feed(relation, from, engine_commits(relation)[0].version) }}
+        where _change_type in ('delete', 'update_preimage')
+        except
+        select {{ key }} from {{ relation }}
+    ){% endset %}
+    {% do return(lost if run_query('select 1 from ' ~ lost ~ ' limit 1').rows) %}
 {% endmacro %}
 
 {#
@@ -191,7 +185,7 @@
     {% do return(seen | selectattr('version', 'le', limit) | list) %}
 {% endmacro %}
 
-{# Whether a relation is a source. Rows of a source are only ever appended, else its readers are compared whole. #}
+{# Whether a relation is a source. #}
 {% macro engine_is_source(relation) %}
     {% set tables = graph.sources.values() | selectattr('schema', 'eq', relation.schema) %}
     {% do return(relation.identifier in tables | map(attribute='identifier') | list) %}

@@ -102,12 +102,10 @@
 
 {# Whether the parent table of the current relationships test has lost a key: then all rows must be tested. #}
 {% macro engine_has_lost_parents() %}
-    {% set read, tested = engine_read(), graph.nodes[model.attached_node].name %}
-    {% if model.test_metadata.name == 'relationships' and 'has_lost_parents' not in read %}
-        {% set parent = model.refs | map(attribute='name') | reject('eq', tested) | first | default(tested) %}
-        {% do read.update({'has_lost_parents': has_lost_keys(ref(parent), model.test_metadata.kwargs.field)}) %}
-    {% endif %}
-    {% do return(read.get('has_lost_parents', false)) %}
+    {% if model.test_metadata.name != 'relationships' %}{% do return(false) %}{% endif %}
+    {% set tested = graph.nodes[model.attached_node].name %}
+    {% set parent = model.refs | map(attribute='name') | reject('eq', tested) | first | default(tested) %}
+    {% do return(lost_keys(ref(parent), model.test_metadata.kwargs.field) is not none) %}
 {% endmacro %}
 
 {#

@@ -1,0 +1,44 @@
+"""Rows that are deleted from bronze: all tables follow through the change feed."""
+
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from delta import DeltaTable
+from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
+
+from tests.python.lake import Lake, differences
+from tests.python.records import UNKNOWN_HEADER
+from tests.python.reference import tables
+from tests.python.worlds import world_from_seed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [4, 5])
+def test_rows_deleted_from_bronze_are_gone_everywhere(
+    lake: Lake, tmp_path: Path, seed: int
+) -> None:
+    """Also registrations, so that lines which they released wait in quarantine again."""
+    world = world_from_seed(seed)
+    world.write_all(lake.settings.landing)
+    lake.ingest()
+    lake.build()
+    # The header of a file that is not of the feed is a line too, and none of the records.
+    kept = {record.line for record in world.records if record.header == UNKNOWN_HEADER}
+    lines = sorted({record.line for record in world.records} - kept)
+    gone = set(Random(seed).sample(lines, len(lines) // 4))  # noqa: S311 - no secret
+    for folder in (lake.settings.lakehouse / "bronze").iterdir():
+        DeltaTable.forPath(lake.spark, str(folder)).delete(F.col("_raw").isin(*gone))
+    left = [
+        replace(batch, records=tuple(i for i in batch.records if world.records[i].line not in gone))
+        for batch in world.batches
+    ]
+    replace(world, batches=tuple(left)).write_all(tmp_path)
+    messages = lake.build()
+    assert not messages, "changes are followed, no model is compared whole"
+    after = lake.contents()
+    found = differences(tables(tmp_path), after)
+    assert not found, "\n".join([f"seed {seed}", *found[:20], *sorted(gone)])
+    lake.build("--full-refresh")
+    assert not differences(lake.contents(), after)
