@@ -112,7 +112,7 @@
 #}
 {% macro lost_keys(relation, key) %}
     {% set input = engine_read().inputs[engine_name(relation)] %}
-    {% do return(engine_lost_keys(relation, key, input.from) if read_mode() == 'changes') %}
+    {% do return(engine_lost_keys(relation, key, input.from) if read_mode() == 'changes' else none) %}
 {% endmacro %}
 
 {#

@@ -16,7 +16,7 @@
     {%- set waits = waits_for(contract) if contract -%}
     {%- set is_whole = read_mode() != 'changes' -%}
     {%- set key = engine_key(settings) | join(', ') -%}
-    {%- set lost = lost_keys(ref(graph.nodes[model.attached_node].name), key) if contract -%}
+    {%- set lost = lost_keys(ref(graph.nodes[model.attached_node].name), key) if contract else none -%}
     {%- set has_lost_rows = lost is not none -%}
     {%- set reads_all = has_lost_rows and same_row is not none -%}
     {%- set same_row = same_row or is_same_row(settings) -%}

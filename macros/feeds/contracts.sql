@@ -96,7 +96,7 @@
 {% macro lines_with_reason(feed) %}
     {%- set contract, bronze = contracts()[feed], source('bronze', feed) -%}
     {%- set waits = waits_for(contract) -%}
-    {%- set inputs, lost = [changes(bronze)], lost_keys(waits.dimension, waits.key) if waits -%}
+    {%- set inputs, lost = [changes(bronze)], lost_keys(waits.dimension, waits.key) if waits else none -%}
     {%- if lost %}{% do inputs.append('(select * from ' ~ bronze ~ ' where ' ~ waits.column ~ ' in ' ~ lost ~ ')') %}{% endif -%}
     {%- for lines in inputs %}
     select

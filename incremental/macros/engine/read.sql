@@ -133,7 +133,7 @@
         except
         select {{ key }} from {{ relation }}
     ){% endset %}
-    {% do return(lost if run_query('select 1 from ' ~ lost ~ ' limit 1').rows) %}
+    {% do return(lost if run_query('select 1 from ' ~ lost ~ ' limit 1').rows else none) %}
 {% endmacro %}
 
 {#
