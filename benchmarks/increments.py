@@ -31,7 +31,7 @@ COMPARED = ("workout_bpm_summary", "gym_summary")
 
 
 def increments(root: Path) -> dict[str, Any]:
-    """Build each kind of new data on each history: the seconds of one build, the costs of another."""
+    """Build each kind of new data on each history; return the seconds, and what a build reads."""
     # A process can open only one metastore.
     spawn = get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as process:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fitness import serving
+from fitness import cli_privacy, serving
 from fitness.dbt_arguments import target_of
 from fitness.options import Lakehouse, Landing
 from fitness.settings import Rhythm, is_served
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(serving.app)
+app.add_typer(cli_privacy.app)
 
 Interval = Annotated[
     str, typer.Option(help="With --continuous: how often to look for files, as in 5s or 1m.")

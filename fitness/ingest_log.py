@@ -22,14 +22,15 @@ class LoggedBatch(BatchFigures):
         return sum(self.rows.values())
 
     def __str__(self) -> str:
-        refused = {"malformed": self.malformed, "unrouted": self.unrouted}
-        counts = ", ".join(f"{count:,} {what}" for what, count in refused.items() if count)
+        unusable = {"malformed": self.malformed, "unrouted": self.unrouted}
+        counts = ", ".join(f"{count:,} {what}" for what, count in unusable.items() if count)
         parts = [
             f"{self.stream}: {self.total:,} rows",
             f" ({counts})" if counts else "",
             f" of {self.files:,} files" if self.files else "",
             f" in {self.seconds:.1f} s ({self.total / self.seconds:,.0f} rows/s)",
             f", lag {self.lag_seconds:,.0f} s" if self.lag_seconds is not None else "",
+            f", {self.refused:,} lines refused" if self.refused else "",
         ]
         return "".join(parts)
 

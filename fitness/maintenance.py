@@ -20,6 +20,7 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 
 from fitness.delta_log import cut_log, last_commit_time
 from fitness.lock import MAINTENANCE, POLL, held_by_jvm, only_one
+from fitness.privacy.purge import write_checkpoint
 from python_ingest.errors import BusyError, FitnessError, SettingError
 from python_ingest.settings import Settings
 from python_ingest.tables import is_table
@@ -37,6 +38,7 @@ LONGEST_BUILD = timedelta(hours=2)
 # needed for time travel only; each hour of them, some 360 commits, costs every build a second.
 LEAST_LOG, LONGEST_LOG = timedelta(minutes=15), timedelta(days=1)
 MANY_CALLS = 50  # of Upkeep, each of which leaves a few small files in a table
+ALL_EVERY = timedelta(hours=12)  # how often Upkeep maintains tables that had no commits
 WATERMARKS = "*ops/watermarks"
 
 
@@ -62,8 +64,11 @@ def maintain(
     """Optimize and vacuum every table; return those that are done, as `layer.name`.
 
     Files are kept for `keep`, and for longer where a model or a test has yet to read the changes in
-    them. It waits for a build that is running, and a build waits for the table that it maintains.
-    An ingest that is running maintains the bronze tables itself: they are skipped.
+    them. Logs, which name values of deleted rows, are kept as long; Delta itself would keep them
+    for 30 days, and for longer where a table gets few checkpoints.
+
+    It waits for a build that is running, and a build waits for the table that it maintains. An
+    ingest that is running maintains the bronze tables itself: they are skipped.
 
     `on_table` is called with a message on each table. Raises BusyError if a build does not end, or
     another maintenance is at work.
@@ -80,7 +85,10 @@ def maintain(
                     only_one(settings.lakehouse, *writers),
                     held_by_jvm(spark, settings, writers[0]),
                 ):
-                    tidy(spark, path, retention(name, unread, keep))
+                    kept = retention(name, unread, keep)
+                    tidy(spark, path, kept)
+                    write_checkpoint(spark, path)
+                    cut_log(path, kept)
             except BusyError:
                 if not is_bronze:
                     raise
@@ -95,14 +103,16 @@ def maintain(
 class Upkeep:
     """Maintains tables in a continuous run; called between its other work.
 
-    Every MANY_CALLS calls the tables that had commits meanwhile become due; each call then
-    maintains one of them, so that no other work waits long. Their logs are cut too: each look at a
-    log lists its whole folder, and a continuous run makes thousands of commits a day.
+    Every MANY_CALLS calls the tables that had commits meanwhile become due, and every ALL_EVERY all
+    tables, since files that they dropped earlier grow old. Each call then maintains one of them, so
+    that no other work waits long. Their logs are cut too: each look at a log lists its whole
+    folder, and a continuous run makes thousands of commits a day.
     """
 
     def __init__(self, spark: SparkSession, settings: Settings, layers: str = "*") -> None:
         self._spark, self._settings, self._layers = spark, settings, layers
         self._calls, self._began = 0, time.time()
+        self._all_at = self._began + ALL_EVERY.total_seconds()
         self._due: list[Path] = []
 
     def __call__(self) -> None:
@@ -110,8 +120,11 @@ class Upkeep:
         self._calls += 1
         if self._calls % MANY_CALLS == 0:
             tables = filter(is_table, self._settings.lakehouse.glob(f"{self._layers}/*"))
-            self._due = sorted(t for t in tables if last_commit_time(t) >= self._began)
-            self._began = time.time()
+            now, since = time.time(), self._began
+            if now >= self._all_at:
+                since, self._all_at = 0.0, now + ALL_EVERY.total_seconds()
+            self._due = sorted(t for t in tables if last_commit_time(t) >= since)
+            self._began = now
         if self._due:
             table = self._due.pop()
             name = f"{table.parent.name}.{table.name}"

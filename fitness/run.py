@@ -39,17 +39,28 @@ def run_ingest(spark: "SparkSession", settings: Settings, every: timedelta | Non
     """Land new files once, or again and again at the interval `every`."""
     from fitness.landing import ingest, ingest_continuously
 
+    refused = 0
+
+    def on_landed(batch: "LoggedBatch") -> None:
+        nonlocal refused
+        refused += batch.refused
+        on_batch(add)(batch)
+
     if every is None:
         with progress(f"Landing {settings.landing}") as add:
-            landed = ingest(spark, settings, on_batch(add))
+            landed = ingest(spark, settings, on_landed)
     else:
         stop = stop_on_signals()
         with progress(f"Landing {settings.landing} every {every} until stopped") as add:
-            landed = ingest_continuously(spark, settings, every, stop, on_batch(add))
+            landed = ingest_continuously(spark, settings, every, stop, on_landed)
     if not landed:
         console.print("Nothing new has landed.")
     for table, count in sorted(landed.items()):
         console.print(f"  {table:<20} {count:>12,} rows", highlight=False)
+    if refused:
+        console.print(
+            f"  {'refused':<20} {refused:>12,} lines of forgotten people", highlight=False
+        )
 
 
 def run_build(

@@ -114,7 +114,8 @@ class FileStream(Stream):
             files = self.skip(files, self.changed_since(files, attempt.since))
         if not files:
             return []
-        with cached(parsed := parse_files(self.run.spark, files, self.feeds)) as chunks:
+        parsed = parse_files(self.run.spark, files, self.feeds, self.run.suppressions())
+        with cached(parsed) as chunks:
             unreadable = {chunk.source: chunk.problem for chunk in chunks if chunk.problem}
             # Files that changed during the read are skipped too.
             if skipped := unreadable | problems(files, landing):

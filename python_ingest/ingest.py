@@ -14,6 +14,7 @@ from python_ingest.feeds import KAFKA, MULTIPLEX, feeds_by_folder
 from python_ingest.file_stream import FileStream
 from python_ingest.kafka_stream import KafkaStream
 from python_ingest.stream import Run, Stream
+from python_ingest.suppression import REGISTRATIONS, read_suppressions, record_file
 from python_ingest.tables import create_tables, missing_tables
 
 SECONDS_TO_FINISH = 60.0  # for a running batch, before a stop interrupts it
@@ -24,9 +25,12 @@ def prepare(run: Run, on_files: Callable[[FileStream], None] = lambda _: None) -
 
     `on_files` is called with each stream of files. No other ingest may be at work on the lakehouse.
     """
+    read_suppressions(run.settings)  # Fails here, not within a batch, without its keys.
     missing = missing_tables(run.spark, run.settings)
     folders = feeds_by_folder()
     files = [FileStream(run, folder, feeds) for folder, feeds in folders.items()]
+    # Registrations first: with them a device of somebody who is forgotten may be another's.
+    files.sort(key=lambda stream: REGISTRATIONS not in stream.tables)
     streams: list[Stream] = [*files]
     if run.settings.kafka and MULTIPLEX in folders:
         streams.append(KafkaStream(run, KAFKA, folders[MULTIPLEX]))
@@ -45,6 +49,9 @@ def prepare(run: Run, on_files: Callable[[FileStream], None] = lambda _: None) -
 
 def catch_up(streams: Sequence[Stream], stop: Event | None = None) -> None:
     """Land all that is there now, until `stop` is set; raises IngestError if a stream could not."""
+    if len(streams) > 1 and record_file(streams[0].run.settings).exists():
+        catch_up(streams[:1], stop)  # registrations: see prepare()
+        streams = streams[1:]
     streams = [stream for stream in streams if stream.may_have_news()]
     with running(streams) as queries:
         while stop and any(query.isActive for query in queries):

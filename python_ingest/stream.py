@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -26,7 +26,15 @@ from python_ingest.feeds import UNROUTED, Feed
 from python_ingest.parse.frames import rows_of
 from python_ingest.recovery import newest, read_position, reset, reset_reason
 from python_ingest.settings import Settings
-from python_ingest.tables import INGESTED_AT, append, may_have_rows, read_table, table_schema
+from python_ingest.suppression import REGISTRATIONS, Suppressions, read_suppressions, record_file
+from python_ingest.tables import (
+    INGESTED_AT,
+    append,
+    may_have_rows,
+    read_table,
+    registrations,
+    table_schema,
+)
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +49,8 @@ class BatchFigures:
     `rows` counts the rows appended, by table; of them `malformed` are not in their feed's format,
     `unrouted` belong to no feed. `lag_seconds` is the time since the oldest file or record arrived.
     `new_fields` are fields that no table has a column for, reported for the first time.
-    `skipped_files` has the files that could not be read, with the reason.
+    `skipped_files` has the files that could not be read, with the reason. `refused` lines are those
+    of people who are forgotten; no other figure counts them.
     """
 
     stream: str
@@ -56,6 +65,7 @@ class BatchFigures:
     lag_seconds: float | None
     new_fields: list[str]
     skipped_files: dict[str, str]
+    refused: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,18 @@ class Run:
     settings: Settings
     on_batch: Callable[[BatchFigures], None] = lambda _: None
     landed: Counter[str] = field(default_factory=Counter)
+    closed: list[Any] = field(default_factory=list)  # a state, and what suppressions() returned
+
+    def suppressions(self) -> Suppressions | None:
+        """Return who is forgotten, if anybody is, with the spans that registrations have ended."""
+        if not (file := record_file(self.settings)).exists():
+            return None
+        state = (file.stat().st_mtime_ns, self.landed[REGISTRATIONS])
+        if state not in self.closed:
+            found = read_suppressions(self.settings)
+            ended = registrations(self.spark, self.settings)
+            self.closed[:] = state, found and found.closed_by(ended)
+        return cast(Suppressions, self.closed[1])
 
 
 @dataclass(frozen=True)
@@ -235,6 +257,7 @@ class Stream(ABC):
             lag_seconds=arrived and round(max(0.0, time.time() - arrived), 3),
             new_fields=new_fields,
             skipped_files={name: file["reason"] for name, file in skipped if name not in files},
+            refused=sum(chunk.refused for chunk in chunks),
         )
         self.run.on_batch(figures)
 

@@ -5,7 +5,7 @@ Catalog.
 """
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
@@ -17,6 +17,7 @@ from pyspark.sql.types import StructType
 
 from python_ingest.feeds import UNROUTED, read_feeds
 from python_ingest.settings import Settings
+from python_ingest.suppression import OWNED, REGISTRATIONS, USER, id_columns
 
 INGESTED_AT = "_ingested_at"
 COMMON = (
@@ -32,6 +33,12 @@ PROPERTIES = {
 # Small files are compacted as they are written. Open-source Delta would compact at the first append
 # of each process, however few files there are: there, maintenance does it.
 ON_DATABRICKS = {"delta.autoOptimize.autoCompact": "true"}
+# What the columns of a registration must fulfil, by data type; macros/feeds/contracts.sql says so.
+USABLE = {
+    "bigint": "{} >= 0",
+    "string": "trim({}) != ''",
+    "double": "{0} >= 0 and {0} < 253402300800",
+}
 
 
 def table_names() -> tuple[str, ...]:
@@ -68,6 +75,19 @@ def read_table(spark: SparkSession, settings: Settings, table: str) -> DataFrame
 def may_have_rows(settings: Settings, table: str) -> bool:
     """Return whether a bronze table may have rows, as far as that can be seen without Spark."""
     return bool(settings.catalog) or any(Path(address(settings, table)).glob("*.parquet"))
+
+
+def registrations(
+    spark: SparkSession, settings: Settings
+) -> Iterator[tuple[str, object, float, int]]:
+    """Return the usable registrations: kind and value of what is owned, registered_at, user_id."""
+    for feed in [feed for feed in read_feeds() if feed.table == REGISTRATIONS]:
+        usable = [USABLE[c.data_type].format(c.name) for c in feed.columns if c.meta.required]
+        table = read_table(spark, settings, feed.table).where(" and ".join(usable))
+        [(_, user)] = id_columns(feed, USER)
+        for kind, column in id_columns(feed, *OWNED):
+            rows = table.select(column.name, feed.event_time, user.name).distinct()
+            yield from ((kind, *row) for row in rows.collect())
 
 
 def append(rows: DataFrame, settings: Settings, table: str) -> None:

@@ -52,6 +52,13 @@ quarantined as (
 ),
 
 {% if look_at_lines -%}
+{% if has_deletes(bronze) -%}
+deleted as (
+    select * from {{ changes(bronze) }}
+    where _change_type = 'delete'
+),
+
+{% endif -%}
 lines as (
     {%- set columns_of_line %}
     select
@@ -66,7 +73,13 @@ lines as (
     from {{ bronze }}
     {%- else %}
     {{ columns_of_line }}
-    from {{ changes(bronze) }}
+    from {{ changes(bronze) }} as line
+    {%- if has_deletes(bronze) %}
+    left anti join deleted
+        on line._raw = deleted._raw
+        and line._source_file = deleted._source_file
+        and line._commit_version < deleted._commit_version
+    {%- endif %}
     where _change_type in ('insert', 'update_postimage')
     {%- if has_lost_rows %}
     union all
@@ -91,6 +104,7 @@ lines as (
             {{ from_record(contract) if contract else 'null' }} as record
         from {{ changes(quarantine) }}
         where feed = '{{ feed }}' and _change_type = 'delete'
+            {%- if has_deletes(bronze) %} and raw not in (select _raw from deleted){% endif %}
     )
     {%- endif %}
 ),

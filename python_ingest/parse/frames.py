@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import compress, islice
 from math import inf
 from typing import Any, cast
 
@@ -23,12 +23,14 @@ from python_ingest.feeds import UNROUTED, Feed
 from python_ingest.landed_files import OPENERS, LandedFile, Part, tasks_of
 from python_ingest.parse.csv_files import READERS, CsvRecord, csv_records
 from python_ingest.parse.json_lines import JsonReader
+from python_ingest.suppression import Suppressions
 from python_ingest.tables import INGESTED_AT, schema, table_schema
 
-# `newest` is the newest event time up to LATEST, `arrived` the oldest `_source_modified_at`, both
-# in epoch seconds. A chunk of lines from a file has its `source`.
+# `refused` counts the lines of people who are forgotten; they are in no other figure but `arrived`,
+# the oldest `_source_modified_at`. `newest` is the newest event time up to LATEST. Both are epoch
+# seconds. A chunk of lines from a file has its `source`.
 FIGURES = (
-    "feed string, source string, problem string, rows bigint, malformed bigint, "
+    "feed string, source string, problem string, rows bigint, malformed bigint, refused bigint, "
     "newest double, arrived double, new_fields array<string>"
 )
 COMMON = ["_is_malformed", "_rescued_data", "_raw", "_source_file", "_source_modified_at"]
@@ -44,11 +46,14 @@ Batches = Iterator[pa.RecordBatch]
 
 
 def parse_files(
-    spark: SparkSession, files: Sequence[LandedFile], feeds: tuple[Feed, ...]
+    spark: SparkSession,
+    files: Sequence[LandedFile],
+    feeds: tuple[Feed, ...],
+    suppressions: Suppressions | None = None,
 ) -> DataFrame:
     """Parse files of some feeds."""
     tasks = tasks_of(files, spark.sparkContext.defaultParallelism, divide=not feeds[0].is_csv)
-    encode = chunk_encoder(feeds)
+    encode = chunk_encoder(feeds, suppressions)
 
     def parse(numbers: pa.RecordBatch) -> Chunks:
         reader = JsonReader(() if feeds[0].is_csv else feeds)
@@ -65,9 +70,11 @@ def parse_files(
     return parsed(spark.range(0, len(tasks), 1, len(tasks)), parse)
 
 
-def parse_lines(lines: DataFrame, feeds: tuple[Feed, ...]) -> DataFrame:
+def parse_lines(
+    lines: DataFrame, feeds: tuple[Feed, ...], suppressions: Suppressions | None = None
+) -> DataFrame:
     """Parse lines of the multiplexed feed: `_raw` and its lineage."""
-    encode = chunk_encoder(feeds)
+    encode = chunk_encoder(feeds, suppressions)
 
     def parse(received: pa.RecordBatch) -> Chunks:
         rows = zip(*(column.to_pylist() for column in received.columns), strict=True)
@@ -93,25 +100,34 @@ def parsed(received: DataFrame, parse: Callable[[pa.RecordBatch], Chunks]) -> Da
     return received.mapInArrow(parse_all, columns)
 
 
-def chunk_encoder(feeds: tuple[Feed, ...]) -> Callable[[str, Columns], dict[str, Any]]:
-    """Return a function that makes a chunk of lines of a table."""
-    event_times = {feed.table: feed.event_time for feed in feeds}
+def chunk_encoder(
+    feeds: tuple[Feed, ...], suppressions: Suppressions | None = None
+) -> Callable[[str, Columns], dict[str, Any]]:
+    """Return a function that makes a chunk of lines of a table, without those refused."""
+    by_table = {feed.table: feed for feed in feeds}
     # Here, since the workers cannot parse a schema string.
     types = {
         table: to_arrow_schema(line_columns(table), timezone="UTC")
-        for table in [*event_times, UNROUTED]
+        for table in [*by_table, UNROUTED]
     }
 
     def encode(table: str, columns: Columns) -> dict[str, Any]:
+        feed, refused = by_table.get(table), 0
+        arrived = min(columns["_source_modified_at"]).timestamp()
+        if suppressions:
+            kept = suppressions.lets_land(feed, columns)
+            if refused := kept.count(False):
+                columns = {name: [*compress(values, kept)] for name, values in columns.items()}
         arrays = [pa.array(columns[field.name], field.type) for field in types[table]]
         rescued = {text for text in columns["_rescued_data"] if text}
-        times = columns.get(event_times.get(table, ""), ())
+        times = columns[feed.event_time] if feed else ()
         return {
             "feed": table,
             "rows": len(columns["_raw"]),
             "malformed": sum(columns["_is_malformed"]),
+            "refused": refused,
             "newest": max((t for t in times if t is not None and 0 <= t <= LATEST), default=None),
-            "arrived": min(columns["_source_modified_at"]).timestamp(),
+            "arrived": arrived,
             "new_fields": {name for text in rescued for name in json.loads(text)},
             "lines": arrow_bytes(pa.RecordBatch.from_arrays(arrays, schema=types[table])),
         }

@@ -29,6 +29,7 @@ from fitness.spark import JAVA_OPTIONS, start_spark
 from python_ingest import file_stream
 from python_ingest.settings import Settings
 from python_ingest.stream import cached
+from python_ingest.suppression import record_file
 from python_ingest.tables import table_names
 from tests.python.reference import KEYS, tables
 from tests.python.reference_gold import GOLD
@@ -59,6 +60,7 @@ class Lake:
 
     def empty(self) -> None:
         """Remove all records and tables."""
+        record_file(self.settings).unlink(missing_ok=True)
         empty_lakehouse(self.spark, self.settings)
         shutil.rmtree(self.settings.landing, ignore_errors=True)
 

@@ -105,6 +105,21 @@ def test_a_log_is_cut_at_an_old_checkpoint_and_followed_from_there(shops: SmallP
     assert shops.rows("select amount from silver.shops where shop = 'b'") == [(41,)]
 
 
+def test_a_log_goes_with_the_files_also_of_a_table_without_news(shops: SmallProject) -> None:
+    """It names values of rows that are deleted."""
+    lake = shops.lake
+    shops.build("--select", "shops")
+    maintain(lake.spark, lake.settings)
+    kept_from = lake.version("silver.sales")
+    log = lake.settings.lakehouse / "silver" / "sales" / "_delta_log"
+    for file in log.iterdir():
+        os.utime(file, (time.time() - 8 * DAY,) * 2)
+    lake.forget_logs()
+    maintain(lake.spark, lake.settings)
+    names = [file.name.lstrip(".")[:20] for file in log.iterdir()]
+    assert min(int(name) for name in names if name.isdigit()) == kept_from
+
+
 @pytest.mark.parametrize("work", ["ingest", "build"])
 def test_an_ingest_or_a_build_waits_while_maintenance_runs(lake: Lake, work: str) -> None:
     land(lake, 1)

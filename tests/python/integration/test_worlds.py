@@ -6,16 +6,23 @@ one alone: FITNESS_WORLDS=17 pytest tests/python/integration/test_worlds.py
 """
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
 import pytest
 
 from fitness.errors import BuildError
+from fitness.privacy.forget import forget
+from fitness.privacy.landing import sweep_files
+from fitness.privacy.people import find_people
+from python_ingest.suppression import OWNED, read_suppressions
 from python_ingest.tables import is_table
 from tests.python.lake import Lake, Tables, differences
+from tests.python.records import REGISTERED_USERS
 from tests.python.reference import KEYS, tables
+from tests.python.stories import Ids
 from tests.python.worlds import BATCHES, World, world_from_seed
 
 SHOWN_WORLDS, SHOWN_LINES = 3, 20
@@ -23,24 +30,29 @@ SHOWN_WORLDS, SHOWN_LINES = 3, 20
 
 @dataclass(frozen=True)
 class Plan:
-    """Which worlds are built, and after which batches a build fails or is of some models only."""
+    """Which worlds are built, and after which batches a build fails or is of some models only.
+
+    After the batch `forgetting`, some people are forgotten.
+    """
 
     seeds: Sequence[int]
     failing: Sequence[int]
     partial: Sequence[int]
+    forgetting: int
 
 
 PLANS = {
-    "everyday": Plan(range(1, 13), failing=[3], partial=[4]),
-    "nightly": Plan(range(100, 200), failing=[0, 3], partial=[1, 4]),
+    "everyday": Plan(range(1, 13), failing=[3], partial=[4], forgetting=4),
+    "nightly": Plan(range(100, 200), failing=[0, 3], partial=[1, 4], forgetting=3),
 }
 
 
 @pytest.mark.parametrize("plan", ["everyday", pytest.param("nightly", marks=pytest.mark.slow)])
 def test_tables_equal_the_reference_and_a_full_refresh_after_any_increments(
-    lake: Lake, plan: str
+    lake: Lake, plan: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every kind of build is in the sequence; the seeds decide which models are built alone."""
+    monkeypatch.setenv("FITNESS_SECRET", "a key for the tests alone")
     alone = os.environ.get("FITNESS_WORLDS")
     seeds = [int(seed) for seed in alone.split(",")] if alone else PLANS[plan].seeds
     worlds = [world_from_seed(seed) for seed in seeds]
@@ -59,6 +71,9 @@ def test_tables_equal_the_reference_and_a_full_refresh_after_any_increments(
             lake.build_and_test()
         else:
             lake.build()
+        # The ingest has refused the lines of people who are forgotten.
+        if record := read_suppressions(lake.settings):
+            sweep_files(lake.settings, record)
         compare(worlds, f"after batch {batch}", tables(lake.settings.landing), lake.contents())
         if batch == 5:
             a_run_without_news_changes_no_table(lake)
@@ -66,6 +81,40 @@ def test_tables_equal_the_reference_and_a_full_refresh_after_any_increments(
             before = lake.contents()
             lake.build("--full-refresh")
             compare(worlds, f"full refresh after batch {batch}", lake.contents(), before)
+        if batch == PLANS[plan].forgetting:
+            users = [user for world in worlds for user in forgettable(lake, world, batch)]
+            assert users
+            forget_without_comparing_whole(lake, users)
+            compare(worlds, "people forgotten", tables(lake.settings.landing), lake.contents())
+
+
+def forget_without_comparing_whole(lake: Lake, users: Sequence[int]) -> None:
+    messages: list[str] = []
+
+    def build() -> str:
+        messages.extend(lake.build())
+        return "Built."
+
+    forget(lake.spark, lake.settings, users, build)
+    assert not messages
+
+
+def forgettable(lake: Lake, world: World, batch: int) -> Iterator[int]:
+    """Return up to two users of whose devices no registration is the first time in a later batch.
+
+    What lands before such a registration would be refused, and not what lands after it.
+    """
+    landed = {index for each in world.batches[: batch + 1] for index in each.records}
+    later = {index for each in world.batches for index in each.records} - landed
+    registered = [
+        world.records[i].line for i in later if world.records[i].folder == REGISTERED_USERS
+    ]
+    words = {word for line in registered for word in re.findall(r"[\w:]+", line)}
+    people = find_people(lake.settings, Ids(world.number).users)
+    for person in [
+        p for p in people if not words & {str(v) for kind, v, _ in p.entries if kind in OWNED}
+    ][:2]:
+        yield person.user_id
 
 
 def a_run_without_news_changes_no_table(lake: Lake) -> None:

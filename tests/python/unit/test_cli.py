@@ -12,6 +12,8 @@ from fitness.cli import app
 COMMANDS = (
     "produce",
     "import",
+    "forget",
+    "export",
     "ingest",
     "build",
     "run",
