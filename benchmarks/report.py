@@ -157,9 +157,10 @@ def increments(figures: Figures) -> list[str]:
             )
         )
         stock = {days: kinds[days][kind]["stock_seconds"] for days in figures}
-        stock_rows.append(
-            (kind, *(f"{stock[d]:.1f} s, {stock[d] / seconds[d]:.1f}" for d in stock))
-        )
+        if None not in stock.values():
+            stock_rows.append(
+                (kind, *(f"{stock[d]:.1f} s, {stock[d] / seconds[d]:.1f}" for d in stock))
+            )
     head = (
         "new data",
         *(f"{days} days of history" for days in figures),

@@ -50,8 +50,9 @@ def sweep_bronze(
     """
     feeds: dict[str, Feed | None] = {feed.table: feed for feed in read_feeds()}
     removed = {}
-    for table, feed in {**feeds, UNROUTED: None}.items():
-        path = Path(address(settings, table))
+    # Registrations last: a build after a killed sweep must not give readings to the next owner.
+    for table in sorted({**feeds, UNROUTED: None}, key=lambda table: table == REGISTRATIONS):
+        path, feed = Path(address(settings, table)), feeds.get(table)
         if not is_table(path):
             continue
         lines = DeltaTable.forPath(spark, str(path)).toDF().alias("line")
