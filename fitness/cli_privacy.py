@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fitness.dbt_arguments import EVERYDAY
+from fitness.dbt_arguments import EVERYDAY, UNTESTED
 from fitness.options import Lakehouse, Landing
 from fitness.terminal import console, errors, plain_errors, progress
 from python_ingest.errors import FitnessError, SettingError
@@ -135,6 +135,8 @@ def forget_users(settings: Settings, ids: Sequence[int], purge: bool) -> None:
         with progress(f"Forgetting {who}") as add:
 
             def build_all() -> str:
+                # First without tests: one that fails would leave people in what is skipped.
+                build(settings, UNTESTED, add, on_log)
                 with alerts.of_build(EVERYDAY) as on_event:
                     return build(settings, EVERYDAY, add, on_log, on_event)
 

@@ -114,6 +114,7 @@ class Upkeep:
         self._calls, self._began = 0, time.time()
         self._all_at = self._began + ALL_EVERY.total_seconds()
         self._due: list[Path] = []
+        self._tidied: dict[Path, float] = {}  # with the time of its own commits, which are no news
 
     def __call__(self) -> None:
         """Tidy the next table that is due, if there is one; the caller holds the table's lock."""
@@ -123,7 +124,13 @@ class Upkeep:
             now, since = time.time(), self._began
             if now >= self._all_at:
                 since, self._all_at = 0.0, now + ALL_EVERY.total_seconds()
-            self._due = sorted(t for t in tables if last_commit_time(t) >= since)
+            times = {table: last_commit_time(table) for table in tables}
+            due = {
+                t
+                for t, at in times.items()
+                if at >= since and (not since or self._tidied.get(t) != at)
+            }
+            self._due = sorted({*self._due, *due})
             self._began = now
         if self._due:
             table = self._due.pop()
@@ -132,6 +139,7 @@ class Upkeep:
                 unread = unread_since(self._spark, self._settings)
                 tidy(self._spark, table, retention(name, unread))
                 cut_log(table, retention(name, unread, LEAST_LOG, LONGEST_LOG, LEAST_LOG))
+                self._tidied[table] = last_commit_time(table)
             except (PySparkException, Py4JJavaError):
                 # Such as a conflict with another writer. It is due again after its next commits.
                 log.warning("%s was not compacted.", table, exc_info=True)

@@ -1,7 +1,6 @@
 """Searches the log of a Delta table, and tells when files that the table dropped are removed."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -23,8 +22,6 @@ from python_ingest.file_source_log import is_hidden
 from python_ingest.suppression import USER, Span
 
 LOG = "_delta_log"
-LOG_KEPT = "interval 30 days"  # by default
-UNITS = {"day": 24, "week": 7 * 24, "hour": 1}  # in hours
 ACTIONS_AT_ONCE = 1000
 TRUNCATED = 0.001  # seconds, to which Delta cuts instants in its statistics
 Actions = list[dict[str, Any]]
@@ -65,20 +62,12 @@ class TableFolder:
         removed = [a["remove"] for f in files for a in actions_of(f, only="remove")]
         return {unquote(each["path"]): each.get("deletionTimestamp", 0) / 1000 for each in removed}
 
-    @property
-    def log_kept(self) -> timedelta:
-        """How long the table keeps commits."""
-        settings = self.table.metadata().configuration if self.table else {}
-        text = settings.get("delta.logRetentionDuration", LOG_KEPT)
-        found = re.search(r"(\d+) (day|week|hour)", text)
-        return timedelta(hours=int(found[1]) * UNITS[found[2]] if found else 0)
-
     def gone_when(self, path: Path) -> str | None:
         """Return when a file will be removed; None if it stays, or if that is not known."""
         name = path.relative_to(self.root)
         if LOG in name.parts:
             since = path.stat().st_mtime
-            return removal("after the retention of Delta's log", since, self.log_kept)
+            return removal("after `fitness maintain`", since, LEAST_KEPT + timedelta(days=1))
         hidden = [part for part in name.parts if is_hidden(part) and part != "_change_data"]
         if self.table is None or name.as_posix() in self.active or hidden:
             return None

@@ -178,12 +178,13 @@ def clean_log(path: Path, suppressions: Suppressions) -> int:
 
 def clear_logs() -> None:
     """Empty the project's logs, and remove dbt's compiled SQL: both name ids."""
-    for file in filter(Path.is_file, LOG.parent.iterdir()):
-        os.truncate(file, 0)  # Not removed: the process goes on writing to it.
+    for folder in {LOG.parent, Path(os.environ.get("DBT_LOG_PATH") or LOG.parent)}:
+        for file in filter(Path.is_file, folder.iterdir()):
+            os.truncate(file, 0)  # Not removed: the process goes on writing to it.
     target = target_folder()
     for path in (*target.glob("**/compiled"), *target.glob("**/run")):
         shutil.rmtree(path)
-    for path in target.glob("**/run_results.json"):
+    for path in (*target.glob("**/run_results.json"), *target.glob("**/manifest.json")):
         path.unlink()
 
 

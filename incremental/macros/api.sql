@@ -12,6 +12,12 @@
         (select *, 'insert' as _change_type from {{ relation }})
     {%- elif read.mode != 'changes' -%}
         (select *, 'insert' as _change_type from {{ relation }} version as of {{ input.to }})
+    {%- elif input.is_rewritten and model.resource_type == 'model' -%}
+        {#- Deleted rows too: of these the keys are computed again, see engine_recomputes(). -#}
+        (
+            select * except (_change_type), 'insert' as _change_type
+            from {{ engine_change_feed(relation, input.from, input.to) }}
+        )
     {%- elif input.is_changed -%}
         (select * from {{ engine_change_feed(relation, input.from, input.to) }})
     {%- else -%}
@@ -111,8 +117,13 @@
   subquery; none if there are none.
 #}
 {% macro lost_keys(relation, key) %}
-    {% set input = engine_read().inputs[engine_name(relation)] %}
-    {% do return(engine_lost_keys(relation, key, input.from) if read_mode() == 'changes' else none) %}
+    {% set read, name = engine_read(), engine_name(relation) %}
+    {% if read.mode != 'changes' %}{% do return(none) %}{% endif %}
+    {% set known = read.setdefault('lost_keys', {}) %}
+    {% if (name, key) not in known %}
+        {% do known.update({(name, key): engine_lost_keys(relation, key, read.inputs[name].from)}) %}
+    {% endif %}
+    {% do return(known[(name, key)]) %}
 {% endmacro %}
 
 {#

@@ -75,19 +75,21 @@
   are the touched slices, and `recomputed` is the query of the rows.
 #}
 {% macro engine_recomputes() %}
-    {% set read, key, found = engine_read(), engine_key() | join(', '), [] %}
+    {% set read, key, found, rewritten = engine_read(), engine_key() | join(', '), [], [] %}
     {% if read.mode != 'changes' %}{% do return(false) %}{% endif %}
-    {% for name, input in read.inputs.items() if input.is_rewritten and name not in read.get('sliced', []) and not found %}
-        {% do found.append('(\n' ~ compiled_code ~ '\n)') %}
+    {% for name, input in read.inputs.items() if input.is_rewritten and name not in read.get('sliced', []) %}
+        {% do rewritten.append(name) %}
     {% endfor %}
     {% for table, column in config.meta_get('dimensions', {}).items() %}
         {% set lost = lost_keys(ref(table), column) %}
         {% if lost %}{% do found.append(own_table() ~ ' where ' ~ column ~ ' in ' ~ lost) %}{% endif %}
     {% endfor %}
-    {% if found and engine_touched().filter != 'none' %}
+    {% if not (found or rewritten) %}{% do return(false) %}{% endif %}
+    {# Rows that arrive too: `recomputed` takes the place of the model's SQL. #}
+    {% do found.append('(\n' ~ compiled_code ~ '\n)') %}
+    {% if engine_touched().filter != 'none' %}
         {% do found.append(own_table() ~ ' where ' ~ in_slices(read.touched)) %}
     {% endif %}
-    {% if not found %}{% do return(false) %}{% endif %}
     {% set query = 'select ' ~ key ~ ' from ' ~ found | join(' union select ' ~ key ~ ' from ') %}
     {% set keys = view_of_run(this.identifier ~ '__recomputed', query) %}
     {# Literals, so that Spark filters the rows of the inputs before it joins and sorts them. #}
@@ -96,7 +98,9 @@
     {% if not values %}{% do return(false) %}{% endif %}
     {% set few = engine_literals(values) if values | length <= 1000 %}
     {% do engine_state().reads.update({model.unique_id: {'mode': 'whole', 'inputs': read.inputs}}) %}
-    {% set all = '(\n' ~ render(model.raw_code) ~ '\n)' %}
+    {# dbt puts the SQL of ephemeral models before compiled code only. #}
+    {% set ctes = model.extra_ctes | default([]) | map(attribute='sql') | join(', ') %}
+    {% set all = '(\n' ~ ('with ' ~ ctes ~ ' select * from (\n' if ctes) ~ render(model.raw_code) ~ '\n)' ~ (')' if ctes) %}
     {% do engine_state().reads.update({model.unique_id: read}) %}
     {% set sql = 'select * from ' ~ all ~ ' where (' ~ key ~ ') in (select ' ~ key ~ ' from ' ~ keys ~ ')' %}
     {% if few %}{% set sql = sql ~ ' and ' ~ first ~ ' in (' ~ few | map('first') | join(', ') ~ ')' %}{% endif %}

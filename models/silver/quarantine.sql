@@ -8,8 +8,8 @@
 ) }}
 
 {%- do check_contracts() %}
-{#- While dbt parses there are no contracts. This call lets it know which tables the model depends on. #}
-{%- do dimensions() %}
+{#- While dbt parses there are no contracts. This lets it know which tables the model depends on. #}
+{%- for table, key in dimensions().values() %}{% do has_changes(table) %}{% endfor %}
 {%- set pending = waits_by_reason() %}
 {%- set released = [] %}
 {%- for reason, wait in pending.items() %}

@@ -141,9 +141,7 @@ def test_it_is_said_when_what_a_table_dropped_will_be_gone(settings: Settings) -
     at_once = "on, or at once by --purge"
     assert times == {
         "bronze/heart_rate_bz": f"after `fitness maintain`, from 2026-03-12 {at_once}",
-        "bronze/heart_rate_bz/_delta_log": (
-            f"after the retention of Delta's log, from 2026-04-04 {at_once}"
-        ),
+        "bronze/heart_rate_bz/_delta_log": f"after `fitness maintain`, from 2026-03-13 {at_once}",
         "silver/users/_change_data": f"after `fitness maintain`, from 2026-03-12 {at_once}",
         "silver/by_city/city=San%20Jos%C3%A9": None,
         "silver/by_city/_delta_log": None,
