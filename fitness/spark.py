@@ -95,7 +95,7 @@ def start_spark(
     builder = builder.config(UMASK, umask_text())
     LOG.parent.mkdir(exist_ok=True)
     try:
-        with stderr_to(LOG), ignore_signal_in_children(signal.SIGTERM):
+        with output_to(LOG), ignore_signal_in_children(signal.SIGTERM):
             return builder.getOrCreate()
     except Exception as error:
         reason = next((line for line in str(error).splitlines() if "Exception: " in line), error)
@@ -148,17 +148,19 @@ def read_heap(spark: SparkSession) -> Heap:
 
 
 @contextmanager
-def stderr_to(path: Path) -> Iterator[None]:
-    """Append the standard error of processes started inside, such as the JVM, to a file."""
-    sys.stderr.flush()
-    kept = os.dup(2)
+def output_to(path: Path) -> Iterator[None]:
+    """Append what processes started inside, such as the JVM, print to a file."""
+    kept = [os.dup(1), os.dup(2)]
     with path.open("ab") as file:
-        os.dup2(file.fileno(), 2)
+        for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
+            stream.flush()
+            os.dup2(file.fileno(), number)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            for number, saved in enumerate(kept, 1):
+                os.dup2(saved, number)
+                os.close(saved)
 
 
 @contextmanager

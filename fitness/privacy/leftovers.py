@@ -179,7 +179,7 @@ def clean_log(path: Path, suppressions: Suppressions) -> int:
 def clear_logs() -> None:
     """Empty the project's logs, and remove dbt's compiled SQL: both name ids."""
     for folder in {LOG.parent, Path(os.environ.get("DBT_LOG_PATH") or LOG.parent)}:
-        for file in filter(Path.is_file, folder.iterdir()):
+        for file in filter(Path.is_file, folder.rglob("*")):
             os.truncate(file, 0)  # Not removed: the process goes on writing to it.
     target = target_folder()
     for path in (*target.glob("**/compiled"), *target.glob("**/run")):

@@ -1,4 +1,4 @@
--- The heart rate during each completed workout: its bounds and mean, how long it was in each zone, the load and recovery.
+-- The heart rate in each completed workout: its bounds and mean, how long it was in each zone, the load and recovery.
 -- Grain: one row per user_id, workout_id and session_id.
 {{ config(unique_key=['user_id', 'workout_id', 'session_id']) }}
 
