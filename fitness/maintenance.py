@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
+from typing import Any, cast
 
 from delta import DeltaTable
 from py4j.protocol import Py4JJavaError
@@ -18,9 +19,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documentation has it
 
-from fitness.delta_log import cut_log, last_commit_time
+from fitness.delta_log import cut_log, last_commit_time, newest_version
 from fitness.lock import MAINTENANCE, POLL, held_by_jvm, only_one
-from fitness.privacy.purge import write_checkpoint
 from python_ingest.errors import BusyError, FitnessError, SettingError
 from python_ingest.settings import Settings
 from python_ingest.tables import is_table
@@ -76,8 +76,7 @@ def maintain(
     done = []
     with only_one(settings.lakehouse, MAINTENANCE):
         unread = unread_since(spark, settings)
-        for path in sorted(filter(is_table, settings.lakehouse.glob("*/*"))):
-            name = f"{path.parent.name}.{path.name}"
+        for name, path in all_tables(settings).items():
             is_bronze = path.parent.name == "bronze"
             writers = ("ingest", timedelta()) if is_bronze else ("build", LONGEST_BUILD)
             try:
@@ -145,11 +144,36 @@ class Upkeep:
                 log.warning("%s was not compacted.", table, exc_info=True)
 
 
+def all_tables(settings: Settings) -> dict[str, Path]:
+    """Return the folders of all tables below the lakehouse folder, by `schema.name`."""
+    paths = sorted(filter(is_table, settings.lakehouse.glob("*/*")))
+    return {f"{path.parent.name}.{path.name}": path for path in paths}
+
+
 def tidy(spark: SparkSession, path: Path, kept: timedelta) -> None:
     """Compact a table's small files, and remove files that it dropped longer ago than `kept`."""
     table = DeltaTable.forPath(spark, str(path))
     table.optimize().executeCompaction()
     table.vacuum(kept / timedelta(hours=1))
+
+
+def write_checkpoint(spark: SparkSession, path: Path) -> None:
+    """Write a checkpoint of a table's newest version.
+
+    It has the statistics of the files in use. Of the files removed in the last week it has names,
+    sizes and partitions, but no statistics. Raises FitnessError if Delta wrote none.
+    """
+    jvm, session = cast(Any, spark)._jvm, cast(Any, spark)._jsparkSession
+    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session, str(path))
+    nothing = jvm.scala.Option.empty()
+    log.checkpoint(log.update(False, nothing, nothing), nothing)
+    # If it fails, Delta only logs the error: a checkpoint is not needed to read a table.
+    checkpoint = path / "_delta_log" / f"{newest_version(path):020}.checkpoint.parquet"
+    if not checkpoint.is_file():
+        raise FitnessError(
+            f"Delta could not write {checkpoint}, so the log of the table cannot be cut; "
+            "logs/spark.log says why. Run the command again when that is solved."
+        )
 
 
 def retention(

@@ -8,13 +8,10 @@ import hmac
 import json
 import os
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from functools import lru_cache
-from itertools import groupby, pairwise
 from math import isfinite
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +28,9 @@ SECRET, LEAST_KEY = "FITNESS_SECRET", 16  # characters
 GAP = r"""(?:\\[nrt]|[\\"'\s])*+"""
 VALUES = {"bigint": r"(-?\d+)", "string": r"""([^\\"']+)"""}
 SEPARATORS = re.compile(r'[,;"\t\r\n]')
+END_OF_9999 = 253_402_300_800.0  # epoch seconds, as in macros/rules/instants.sql
 Key = str | int
+Registration = tuple[str, Key, float, int]  # kind, device or mac address, registered_at, user
 
 
 def instant(seconds: float) -> float:
@@ -60,43 +59,41 @@ class Span:
         return part if self.has(time) and part.has(part.begin) else self
 
 
-@dataclass(frozen=True)
-class Ownership:
-    """Who had a device or mac address, and when; `registered_at` are all their registrations."""
-
-    key: Key
-    user_id: int
-    span: Span
-    registered_at: tuple[float, ...]
-
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        """Return the span, cut at each registration: forget these.
-
-        Another user's registration that lands later then ends only the one that it falls into.
-        """
-        cuts = dict.fromkeys((self.span.begin, *self.registered_at))
-        return tuple(Span(*cut) for cut in pairwise((*cuts, self.span.end)))
-
-
-def ownerships(registrations: Iterable[tuple[Key, float, int]]) -> list[Ownership]:
-    """Return who had what, from (key, registered_at, user_id); as macros/rules/ownerships.sql."""
-    by_key: dict[Key, list[tuple[float, int]]] = defaultdict(list)
-    for key, at, user in registrations:
-        by_key[key].append((at, user))
-    found = []
-    for key, registered in by_key.items():
-        registered.sort(key=lambda each: (instant(each[0]), each[1]))
-        owners = [(user, [*group]) for user, group in groupby(registered, itemgetter(1))]
-        cuts = [None, *(group[0][0] for _, group in owners[1:]), None]
-        for (user, group), cut in zip(owners, pairwise(cuts), strict=True):
-            found.append(Ownership(key, user, Span(*cut), tuple(at for at, _ in group)))
-    return [each for each in found if each.span.has(each.span.begin)]
-
-
 def id_columns(feed: Feed, *kinds: str) -> list[tuple[str, Column]]:
     """Return the columns of a feed with some kinds of identifier, each with its kind."""
     return [(kind, c) for c in feed.columns if (kind := c.meta.person) and kind in kinds]
+
+
+def registered(feed: Feed, rows: Iterable[Mapping[str, Any]]) -> Iterator[Registration]:
+    """Return what usable registrations say, given by bronze column."""
+    [(_, user)] = id_columns(feed, USER)
+    for row in rows:
+        if is_usable(feed, row):
+            for kind, column in id_columns(feed, *OWNED):
+                yield kind, row[column.name], row[feed.event_time], row[user.name]
+
+
+def is_usable(feed: Feed, row: Mapping[str, Any]) -> bool:
+    """Return whether a registration reaches silver, as refusal() in macros/feeds/contracts.sql.
+
+    Its contract adds that ids are not negative.
+    """
+    for column in feed.columns:
+        value = row[column.name]
+        if is_blank(value):
+            if column.meta.required:
+                return False
+        elif column.meta.unit:
+            if not 0 <= value < END_OF_9999:
+                return False
+        elif column.meta.person and column.data_type == "bigint" and value < 0:
+            return False
+    return True
+
+
+def is_blank(value: object) -> bool:
+    """Return whether a value is None or a text of spaces, all that Spark's trim() cuts."""
+    return value is None or (isinstance(value, str) and not value.strip(" "))
 
 
 def judged_by(feed: Feed | None) -> list[tuple[str, Column]]:
@@ -187,11 +184,11 @@ class Suppressions:
         names = self.names(kind, value)
         return replace(self, hashes={n: s for n, s in self.hashes.items() if n not in names})
 
-    def closed_by(self, registrations: Iterable[tuple[str, object, float, int]]) -> "Suppressions":
+    def closed_by(self, registrations: Iterable[Registration]) -> "Suppressions":
         """Return them with the spans ended in which somebody who is not forgotten registers.
 
-        A registration is (kind, value, registered_at, user_id). One at the begin of a span does not
-        end it: at the same instant the user with the larger id is the owner, whom no hash tells.
+        One at the begin of a span does not end it: at the same instant the user with the larger id
+        is the owner, whom no hash tells.
         """
         hashes = dict(self.hashes)
         for kind, value, at, user in registrations:

@@ -17,7 +17,7 @@ from pyspark.sql.types import StructType
 
 from python_ingest.feeds import UNROUTED, read_feeds
 from python_ingest.settings import Settings
-from python_ingest.suppression import OWNED, REGISTRATIONS, USER, id_columns
+from python_ingest.suppression import REGISTRATIONS, Registration, registered
 
 INGESTED_AT = "_ingested_at"
 COMMON = (
@@ -33,12 +33,6 @@ PROPERTIES = {
 # Small files are compacted as they are written. Open-source Delta would compact at the first append
 # of each process, however few files there are: there, maintenance does it.
 ON_DATABRICKS = {"delta.autoOptimize.autoCompact": "true"}
-# What the columns of a registration must fulfil, by data type; macros/feeds/contracts.sql says so.
-USABLE = {
-    "bigint": "{} >= 0",
-    "string": "trim({}) != ''",
-    "double": "{0} >= 0 and {0} < 253402300800",
-}
 
 
 def table_names() -> tuple[str, ...]:
@@ -77,17 +71,12 @@ def may_have_rows(settings: Settings, table: str) -> bool:
     return bool(settings.catalog) or any(Path(address(settings, table)).glob("*.parquet"))
 
 
-def registrations(
-    spark: SparkSession, settings: Settings
-) -> Iterator[tuple[str, object, float, int]]:
-    """Return the usable registrations: kind and value of what is owned, registered_at, user_id."""
+def registrations(spark: SparkSession, settings: Settings) -> Iterator[Registration]:
+    """Return the usable registrations."""
     for feed in [feed for feed in read_feeds() if feed.table == REGISTRATIONS]:
-        usable = [USABLE[c.data_type].format(c.name) for c in feed.columns if c.meta.required]
-        table = read_table(spark, settings, feed.table).where(" and ".join(usable))
-        [(_, user)] = id_columns(feed, USER)
-        for kind, column in id_columns(feed, *OWNED):
-            rows = table.select(column.name, feed.event_time, user.name).distinct()
-            yield from ((kind, *row) for row in rows.collect())
+        table = read_table(spark, settings, feed.table)
+        rows = table.select([column.name for column in feed.columns]).distinct().collect()
+        yield from registered(feed, (row.asDict() for row in rows))
 
 
 def append(rows: DataFrame, settings: Settings, table: str) -> None:

@@ -127,7 +127,11 @@ def read_chunks(path: Path) -> Iterator[bytes]:
 def opener_of(path: Path) -> Callable[..., Any]:
     """Return the function that opens a file, by its first bytes: archived ones have other names."""
     with path.open("rb") as file:
-        start = file.read(max(map(len, OPENERS)))
+        return opener_for(file.read(max(map(len, OPENERS))))
+
+
+def opener_for(start: bytes) -> Callable[..., Any]:
+    """Return the function that opens a file with these first bytes."""
     return next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), open)
 
 

@@ -18,13 +18,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as in Spark's documentation
 
 from fitness.build import LOG, target_folder
+from fitness.maintenance import all_tables
 from fitness.privacy.bronze import ID_TYPES, delete, forgotten_ids
 from fitness.privacy.wanted import kind_of
 from python_ingest.atomic_write import atomic_write
 from python_ingest.feeds import read_feeds
 from python_ingest.settings import Settings
 from python_ingest.suppression import OWNED, USER, Suppressions
-from python_ingest.tables import is_table
 
 LOGS = ("*_log/*.jsonl", "*alerts.json")  # below the lakehouse folder
 WORD = re.compile(r"\w+(?:[:-]\w+)*")  # an id in a message, mac addresses among them
@@ -46,11 +46,10 @@ def sweep_leftovers(
     with a message on each table. No ingest and no build may be at work on the lakehouse.
     """
     done = {}
-    for path in sorted(filter(is_table, settings.lakehouse.glob("*/*"))):
+    for name, path in all_tables(settings).items():
         sweep = sweep_of(path.parent.name)
         if sweep is None:
             continue
-        name = f"{path.parent.name}.{path.name}"
         if what := sweep(spark, path, suppressions):
             done[name] = what
         on_table(f"{name}: {what or 'nothing found'}")

@@ -1,8 +1,11 @@
 """What is known of people in the bronze tables and in landed registrations, read without Spark."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +17,57 @@ from python_ingest.file_source_log import visible_files
 from python_ingest.landed_files import OPENERS
 from python_ingest.parse.csv_files import READERS, csv_records
 from python_ingest.settings import Settings
-from python_ingest.suppression import OWNED, REGISTRATIONS, USER, Key, Span, id_columns, ownerships
+from python_ingest.suppression import (
+    OWNED,
+    REGISTRATIONS,
+    USER,
+    Key,
+    Registration,
+    Span,
+    id_columns,
+    instant,
+    is_blank,
+    registered,
+)
 from python_ingest.tables import address, is_table
 
-END_OF_9999 = 253_402_300_800.0  # epoch seconds, as in macros/rules/instants.sql
 NAME, ADDRESS = "name", "address"  # kinds of identifier, as contracts name them
 STREET = "street_address"  # the part of an address that tells who lives there
 Entry = tuple[str, Any, Span]  # the kind of an identifier, its value, and when it was theirs
-Registration = tuple[str, Key, float, int]  # kind, device or mac address, registered_at, user
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """Who had a device or mac address, and when; `registered_at` are all their registrations."""
+
+    key: Key
+    user_id: int
+    span: Span
+    registered_at: tuple[float, ...]
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Return the span, cut at each registration: forget these.
+
+        Another user's registration that lands later then ends only the one that it falls into.
+        """
+        cuts = dict.fromkeys((self.span.begin, *self.registered_at))
+        return tuple(Span(*cut) for cut in pairwise((*cuts, self.span.end)))
+
+
+def ownerships(registrations: Iterable[tuple[Key, float, int]]) -> list[Ownership]:
+    """Return who had what, from (key, registered_at, user_id); as macros/rules/ownerships.sql."""
+    by_key: dict[Key, list[tuple[float, int]]] = defaultdict(list)
+    for key, at, user in registrations:
+        by_key[key].append((at, user))
+    found = []
+    for key, owned in by_key.items():
+        owned.sort(key=lambda each: (instant(each[0]), each[1]))
+        owners = [(user, [*group]) for user, group in groupby(owned, itemgetter(1))]
+        cuts = [None, *(group[0][0] for _, group in owners[1:]), None]
+        for (user, group), cut in zip(owners, pairwise(cuts), strict=True):
+            found.append(Ownership(key, user, Span(*cut), tuple(at for at, _ in group)))
+    return [each for each in found if each.span.has(each.span.begin)]
 
 
 @dataclass(frozen=True)
@@ -66,17 +112,9 @@ def registrations(settings: Settings) -> list[Registration]:
     Those that have yet to land count too: they may be what ended an ownership.
     """
     feed = next(feed for feed in read_feeds() if feed.table == REGISTRATIONS)
-    [(_, user)] = id_columns(feed, USER)
     names = [column.name for column in feed.columns]
-    rows = [*bronze_rows(settings, feed, names), *landed_rows(settings, feed)]
-    return list(
-        dict.fromkeys(
-            (kind, row[column.name], row[feed.event_time], row[user.name])
-            for row in rows
-            if is_usable(feed, row)
-            for kind, column in id_columns(feed, *OWNED)
-        )
-    )
+    rows = chain(bronze_rows(settings, feed, names), landed_rows(settings, feed))
+    return [*dict.fromkeys(registered(feed, rows))]
 
 
 def bronze_rows(
@@ -117,29 +155,6 @@ def landed_rows(settings: Settings, feed: Feed) -> Iterator[dict[str, Any]]:
                     column.name: READERS[column.data_type](record.fields.get(column.field))
                     for column in feed.columns
                 }
-
-
-def is_usable(feed: Feed, row: dict[str, Any]) -> bool:
-    """Return whether a registration reaches silver, as refusal() in macros/feeds/contracts.sql.
-
-    Its contract adds that ids are not negative.
-    """
-    for column in feed.columns:
-        value = row[column.name]
-        if is_blank(value):
-            if column.meta.required:
-                return False
-        elif column.meta.unit:
-            if not 0 <= value < END_OF_9999:
-                return False
-        elif column.meta.person and column.data_type == "bigint" and value < 0:
-            return False
-    return True
-
-
-def is_blank(value: object) -> bool:
-    """Return whether a value is None or a text of spaces, all that Spark's trim() cuts."""
-    return value is None or (isinstance(value, str) and not value.strip(" "))
 
 
 def text_of(column: Column, value: Any) -> str | None:

@@ -14,17 +14,15 @@ A purge gives up
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, cast
 
 from delta import DeltaTable
 from pyspark.sql import SparkSession
 
-from fitness.delta_log import cut_log, newest_version
+from fitness.delta_log import cut_log
 from fitness.lock import writing
+from fitness.maintenance import all_tables, write_checkpoint
 from python_ingest.errors import FitnessError
 from python_ingest.settings import Settings
-from python_ingest.tables import is_table
 
 AT_ONCE = {
     # Else Delta refuses to remove files that were dropped less than a week ago.
@@ -68,7 +66,7 @@ def renew_logs(
     if settings.catalog:
         raise FitnessError("On Databricks run REORG and VACUUM there: docs/privacy.md has the SQL.")
     with configured(spark, AT_ONCE):
-        for name, path in tables(settings).items():
+        for name, path in all_tables(settings).items():
             DeltaTable.forPath(spark, str(path)).vacuum(0)
             write_checkpoint(spark, path)
             on_table(f"{name}: old files are removed.")
@@ -80,34 +78,9 @@ def cut_logs(settings: Settings, on_table: Callable[[str], None] = lambda _: Non
     A model whose watermark is older than that is compared whole in its next build. The caller holds
     the locks of the ingest and of builds.
     """
-    for name, path in tables(settings).items():
+    for name, path in all_tables(settings).items():
         cut_log(path, kept=timedelta())
         on_table(f"{name}: its log is cut.")
-
-
-def tables(settings: Settings) -> dict[str, Path]:
-    """Return the folders of all tables below the lakehouse folder, by `schema.name`."""
-    paths = sorted(filter(is_table, settings.lakehouse.glob("*/*")))
-    return {f"{path.parent.name}.{path.name}": path for path in paths}
-
-
-def write_checkpoint(spark: SparkSession, path: Path) -> None:
-    """Write a checkpoint of a table's newest version.
-
-    It has the statistics of the files in use. Of the files removed in the last week it has names,
-    sizes and partitions, but no statistics. Raises FitnessError if Delta wrote none.
-    """
-    jvm, session = cast(Any, spark)._jvm, cast(Any, spark)._jsparkSession
-    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session, str(path))
-    nothing = jvm.scala.Option.empty()
-    log.checkpoint(log.update(False, nothing, nothing), nothing)
-    # If it fails, Delta only logs the error: a checkpoint is not needed to read a table.
-    checkpoint = path / "_delta_log" / f"{newest_version(path):020}.checkpoint.parquet"
-    if not checkpoint.is_file():
-        raise FitnessError(
-            f"Delta could not write {checkpoint}, so the log of the table cannot be cut; "
-            "logs/spark.log says why. Run the command again when that is solved."
-        )
 
 
 @contextmanager

@@ -5,8 +5,6 @@ statistics and their logs, landed files line by line, and any other file as text
 forgotten tells the devices and mac addresses of those whose registrations are gone.
 """
 
-import bz2
-import gzip
 import os
 import zlib
 from collections import Counter
@@ -18,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from fitness.privacy.delta_files import LOG, TableFolder
+from fitness.privacy.landing import opener_for
 from fitness.privacy.records import TEXT, Search, parsed
 from fitness.privacy.rows import Found, search_parquet
 from fitness.privacy.texts import unescaped
@@ -33,8 +32,6 @@ LOGS = PROJECT / "logs"
 FILE_NAME, NOT_SEARCHED = "file name", "not searched"
 BLOCK, CHUNK = 2**20, 2**25  # bytes
 PARQUET = b"PAR1"
-# By the first bytes, since an archived file may have another suffix.
-OPENERS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
 UNREADABLE = {b"PK\3\4": "zip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 ERRORS = (OSError, EOFError, UnicodeError, zlib.error, pa.ArrowException)
 # In a binary file a text ends at a control character.
@@ -156,10 +153,9 @@ class Files:
         for mark, name in UNREADABLE.items():
             if begin.startswith(mark):
                 return Found(problem=f"it is compressed as {name}")
-        opener = next((OPENERS[mark] for mark in OPENERS if begin.startswith(mark)), open)
         folder = path.relative_to(root).parts[0] if root in self.landed else ""
         feed = next((each for each in read_feeds() if each.is_csv and each.folder == folder), None)
-        return self.in_text_file(path, opener, feed)
+        return self.in_text_file(path, opener_for(begin), feed)
 
     def in_text_file(self, path: Path, opener: Callable[..., Any], feed: Feed | None) -> Found:
         """Return what is in a file of lines, as far as it can be read."""

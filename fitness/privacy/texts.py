@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fitness.privacy.people import ADDRESS, NAME
-from fitness.privacy.wanted import Wanted, integer_kinds, kind_of, stems
+from fitness.privacy.wanted import LEAST_DIGITS, Wanted, integer_kinds, kind_of, stems
 from python_ingest.suppression import OWNED, USER
 
-LEAST_DIGITS, MANY = 7, 50
+MANY = 50
 LEAST_TEXT = 4  # characters of a mac address that is looked for wherever it stands alone
 RECORD_SEPARATOR = b"\x1e"
 # What follows a name in lower case: its end, and an operator, a space or as in user_12.json. Then a

@@ -22,7 +22,8 @@ KINDS = {
 # The event time in silver; of bronze and of landed lines the contracts say it.
 EVENT_TIME = "event_time"
 # Shorter numbers are identifiers only where a name says so.
-LEAST_LONG = 10**6
+LEAST_DIGITS = 7
+LEAST_LONG = 10 ** (LEAST_DIGITS - 1)
 TRUNCATED = 32  # characters: Delta cuts texts to this length in its statistics
 
 

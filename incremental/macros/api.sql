@@ -119,9 +119,17 @@
 {% macro lost_keys(relation, key) %}
     {% set read, name = engine_read(), engine_name(relation) %}
     {% if read.mode != 'changes' %}{% do return(none) %}{% endif %}
-    {% set known = read.setdefault('lost_keys', {}) %}
+    {% set known, from = read.setdefault('lost_keys', {}), read.inputs[name].from %}
     {% if (name, key) not in known %}
-        {% do known.update({(name, key): engine_lost_keys(relation, key, read.inputs[name].from)}) %}
+        {# EXCEPT, unlike NOT IN, takes NULL as a value like any other. #}
+        {% set lost %}(
+            select {{ key }} from {{ engine_change_feed(relation, from, engine_commits(relation)[0].version) }}
+            where _change_type in ('delete', 'update_preimage')
+            except
+            select {{ key }} from {{ relation }}
+        ){% endset %}
+        {% set is_any = engine_deletes_since(relation, from) and run_query('select 1 from ' ~ lost ~ ' limit 1').rows %}
+        {% do known.update({(name, key): lost if is_any else none}) %}
     {% endif %}
     {% do return(known[(name, key)]) %}
 {% endmacro %}

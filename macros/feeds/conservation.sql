@@ -17,12 +17,11 @@
     {%- set is_whole = read_mode() != 'changes' -%}
     {%- set key = engine_key(settings) | join(', ') -%}
     {%- set lost = lost_keys(ref(graph.nodes[model.attached_node].name), key) if contract else none -%}
-    {%- set has_lost_rows = lost is not none -%}
-    {%- set reads_all = has_lost_rows and same_row is not none -%}
+    {%- set reads_all = lost is not none and same_row is not none -%}
     {%- set same_row = same_row or is_same_row(settings) -%}
     {%- set has_released = has_deletes(quarantine) -%}
     {%- set problems = [] -%}
-    {%- if is_whole or has_lost_rows or has_released or has_changes(bronze) -%}
+    {%- if is_whole or lost or has_released or has_changes(bronze) -%}
         {%- do problems.append(lines_without_place(feed)) -%}
     {%- endif -%}
     {%- if read_mode() == 'full' -%}
@@ -81,7 +80,7 @@ lines as (
         and line._commit_version < deleted._commit_version
     {%- endif %}
     where _change_type in ('insert', 'update_postimage')
-    {%- if has_lost_rows %}
+    {%- if lost %}
     union all
     select * from (
         {{ columns_of_line }}

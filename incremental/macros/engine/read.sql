@@ -123,19 +123,6 @@
     {% do return(none) %}
 {% endmacro %}
 
-{# The values of `key` that a table had at version `from`, or later, and has no longer: a subquery, none without any. #}
-{% macro engine_lost_keys(relation, key, from) %}
-    {% if not engine_deletes_since(relation, from) %}{% do return(none) %}{% endif %}
-    {# EXCEPT, unlike NOT IN, takes NULL as a value like any other. #}
-    {% set lost %}(
-        select {{ key }} from {{ engine_change_feed(relation, from, engine_commits(relation)[0].version) }}
-        where _change_type in ('delete', 'update_preimage')
-        except
-        select {{ key }} from {{ relation }}
-    ){% endset %}
-    {% do return(lost if run_query('select 1 from ' ~ lost ~ ' limit 1').rows else none) %}
-{% endmacro %}
-
 {#
   A hash of what a node's result depends on besides its inputs' rows: the SQL that a full refresh would run, so that
   macros, vars and contracts count too, and the node's own code, whose config decides, for example, which row is newest.

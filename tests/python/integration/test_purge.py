@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.errors import PySparkException
 
-from fitness.privacy.purge import cut_logs, purge, renew_logs, write_checkpoint
+from fitness.maintenance import write_checkpoint
+from fitness.privacy.purge import cut_logs, purge, renew_logs
 from python_ingest.errors import FitnessError
 from python_ingest.settings import Settings
 from tests.python.small_project import SmallProject

@@ -1,10 +1,13 @@
-"""Fixtures of the tests of the reference, and of those of the dashboard."""
+"""Fixtures of the tests of the reference, of the dashboard and of searches for a person."""
 
 from pathlib import Path
 
 import pytest
 
+from fitness.privacy import scan
+from python_ingest.settings import Settings
 from tests.python.reference import tables
+from tests.python.unit.passed_on import passed_on
 from tests.python.unit.reference_lines import Land, Tables
 from tests.python.unit.small_lakehouse import SmallLakehouse, small_lakehouse
 
@@ -31,3 +34,11 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallLakehouse:
     monkeypatch.setenv("FITNESS_LANDING", str(tmp_path / "landing"))
     monkeypatch.delenv("FITNESS_DEV", raising=False)
     return small_lakehouse(tmp_path / "lake house ü")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return a lakehouse in which a person's device and mac address are now another user's."""
+    monkeypatch.setattr(scan, "LOGS", tmp_path / "logs")
+    monkeypatch.delenv("DBT_LOG_PATH", raising=False)
+    return passed_on(tmp_path)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from fitness.privacy import scan as scanning
 from fitness.privacy.scan import NOT_SEARCHED, Finding, scan
 from python_ingest.errors import FitnessError
 from python_ingest.settings import Settings
@@ -26,20 +25,12 @@ from tests.python.unit.passed_on import (
     commit,
     did,
     message,
-    passed_on,
     removed_file,
     visit,
     workout,
     write,
     write_parquet,
 )
-
-
-@pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setattr(scanning, "LOGS", tmp_path / "logs")
-    monkeypatch.delenv("DBT_LOG_PATH", raising=False)
-    return passed_on(tmp_path)
 
 
 def found_in(settings: Settings, with_names: bool = False) -> list[Finding]:

@@ -4,12 +4,10 @@ import bz2
 import gzip
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
 
-from fitness.privacy import scan as scanning
 from fitness.privacy.scan import NOT_SEARCHED, scan
 from python_ingest.settings import Settings
 from tests.python.unit.passed_on import (
@@ -27,7 +25,6 @@ from tests.python.unit.passed_on import (
     commit,
     did,
     message,
-    passed_on,
     quarantined,
     reading,
     removed_file,
@@ -37,13 +34,6 @@ from tests.python.unit.passed_on import (
 )
 
 Places = set[tuple[str, str]]
-
-
-@pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setattr(scanning, "LOGS", tmp_path / "logs")
-    monkeypatch.delenv("DBT_LOG_PATH", raising=False)
-    return passed_on(tmp_path)
 
 
 def places(settings: Settings, with_names: bool = False) -> Places:

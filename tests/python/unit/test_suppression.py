@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fitness.privacy.people import Ownership, ownerships
 from python_ingest.feeds import MULTIPLEX, feeds_by_folder, read_feeds
 from python_ingest.parse.frames import csv_lines, json_lines
 from python_ingest.parse.json_lines import JsonReader
-from python_ingest.suppression import Ownership, Span, Suppressions, instant, ownerships
+from python_ingest.suppression import Registration, Span, Suppressions, instant
 from tests.python import reference_silver
 
 OLD, NEW = "an old key of the project", "a new key of the project"
@@ -256,7 +257,7 @@ def test_the_first_registration_within_a_span_ends_it(reverse: bool) -> None:
         ("mac", "71", 160.0, 8),
     ],
 )
-def test_other_registrations_end_no_span(registration: tuple[str, object, float, int]) -> None:
+def test_other_registrations_end_no_span(registration: Registration) -> None:
     assert FORGOTTEN.closed_by([registration]) == FORGOTTEN
 
 
