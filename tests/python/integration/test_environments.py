@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from fitness.errors import BuildError
 from python_ingest.errors import SettingError
 from tests.python.lake import Lake, land, without_lineage
 
@@ -72,12 +71,3 @@ def comparable(lake: Lake, table: str) -> list[str]:
     rows = without_lineage(lake.rows(table))
     assert rows
     return sorted(map(str, rows))
-
-
-def test_a_build_before_the_first_ingest_says_so_and_creates_no_bronze_table(lake: Lake) -> None:
-    """The ingest would append to an empty one, which has no columns and no change feed."""
-    with pytest.raises(BuildError, match="uv run fitness ingest"):
-        lake.build()
-    assert not [*lake.settings.lakehouse.glob("bronze/*")]
-    lake.ingest()
-    lake.build()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import pytest
 from deltalake import DeltaTable
@@ -106,17 +107,30 @@ HEADERS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def secret(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@dataclass(frozen=True)
+class Planted:
+    """A lakehouse from which two people were forgotten, and what was seen before and by it."""
+
+    lake: Lake
+    before: dict[str, str]
+    done: Forgotten
+    messages: list[str]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def secret(warm_lake: Lake) -> Iterator[None]:
     """Set a key; afterwards no record is left, without the key of which no ingest would run."""
-    monkeypatch.setenv("FITNESS_SECRET", "a key of the tests")
-    yield
-    record_file(lake.settings).unlink(missing_ok=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("FITNESS_SECRET", "a key of the tests")
+        yield
+    record_file(warm_lake.settings).unlink(missing_ok=True)
 
 
-@pytest.fixture
-def planted(lake: Lake) -> Lake:
-    """Return a lakehouse, built and tested, with the person in every kind of table."""
+@pytest.fixture(scope="module")
+def planted(warm_lake: Lake) -> Planted:
+    """Build a lakehouse with the person in every kind of table, and forget them."""
+    lake = warm_lake
+    lake.empty()
     for folder, header in HEADERS.items():
         suffix = "csv" if header else "json"
         mixed = [*header, *THEIRS[folder], *OTHERS[folder]]
@@ -131,7 +145,8 @@ def planted(lake: Lake) -> Lake:
     for name, user in (("theirs", THEY), ("others", OTHER)):
         row = f"select '{user}' as unique_field, 2 as n_records"
         lake.spark.sql(f"create table failures.{name} using delta as {row}")
-    return lake
+    before = all_rows(lake)
+    return Planted(lake, before, *forgotten(lake, THEY, STRANGER))
 
 
 def forgotten(lake: Lake, *users: int) -> tuple[Forgotten, list[str]]:
@@ -161,13 +176,11 @@ def commits(lake: Lake) -> str:
     return "".join(path.read_text() for path in sorted(bronze.glob("*/_delta_log/*.json")))
 
 
-def test_a_person_is_gone_from_every_table_and_the_others_are_as_before(planted: Lake) -> None:
-    lake = planted
-    before = all_rows(lake)
-    assert not [table for table in PLANTED if str(THEY) not in before[table]]
-    assert str(STRANGER) in before["silver.quarantine"]
-    done, messages = forgotten(lake, THEY, STRANGER)
-    assert not [line for line in messages if "compared whole" in line]
+def test_a_person_is_gone_from_every_table_and_the_others_are_as_before(planted: Planted) -> None:
+    lake, done = planted.lake, planted.done
+    assert not [table for table in PLANTED if str(THEY) not in planted.before[table]]
+    assert str(STRANGER) in planted.before["silver.quarantine"]
+    assert not [line for line in planted.messages if "compared whole" in line]
 
     # No row of theirs is anywhere.
     rows = all_rows(lake)
@@ -203,11 +216,10 @@ def test_a_person_is_gone_from_every_table_and_the_others_are_as_before(planted:
     assert not done.problems
 
 
-def test_all_tables_equal_a_full_refresh_and_forgetting_again_changes_nothing(
-    planted: Lake,
+def test_forgetting_again_changes_nothing_and_all_tables_equal_a_full_refresh(
+    planted: Planted,
 ) -> None:
-    lake = planted
-    forgotten(lake, THEY, STRANGER)
+    lake = planted.lake
     names = [f"bronze.{path.name}" for path in (lake.settings.lakehouse / "bronze").iterdir()]
     versions = {table: lake.version(table) for table in names}
     again, messages = forgotten(lake, THEY)
@@ -221,10 +233,9 @@ def test_all_tables_equal_a_full_refresh_and_forgetting_again_changes_nothing(
 
 
 def test_their_lines_that_land_later_are_refused_and_removed_by_the_next_run(
-    planted: Lake,
+    planted: Planted,
 ) -> None:
-    lake = planted
-    forgotten(lake, THEY, STRANGER)
+    lake = planted.lake
     before = bronze_lines(lake)
     for folder, header in HEADERS.items():
         suffix = "csv" if header else "json"

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fitness import doctor
+from fitness import cold_start, doctor, run
 from fitness.cli import app
+from python_ingest.settings import Settings
 
 COMMANDS = (
     "produce",
@@ -87,6 +88,21 @@ def test_without_java_a_command_stops_and_says_how_to_install_one(
     result = CliRunner().invoke(app, [command])
     assert result.exit_code == 1
     assert "sudo apt-get install" in result.output
+
+
+@pytest.mark.parametrize(("target", "started"), [("server", []), ("local", ["a Spark"])])
+def test_a_build_by_a_server_starts_no_spark(
+    monkeypatch: pytest.MonkeyPatch, target: str, started: list[str]
+) -> None:
+    starts: list[str] = []
+    builds: list[Settings] = []
+    monkeypatch.setattr(run, "start", lambda *_, **__: starts.append("a Spark"))
+    monkeypatch.setattr(cold_start, "load_dbt", lambda: None)
+    monkeypatch.setattr(cold_start, "warm_up", lambda *_: None)
+    monkeypatch.setattr(run, "run_build", lambda settings, *_: builds.append(settings))
+    assert CliRunner().invoke(app, ["build", "--target", target]).exit_code == 0
+    assert [settings.target for settings in builds] == [target]
+    assert starts == started
 
 
 def test_doctor_says_what_is_wrong_and_how_to_fix_it(monkeypatch: pytest.MonkeyPatch) -> None:
