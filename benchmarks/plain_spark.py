@@ -96,9 +96,10 @@ def nodes_in_order() -> Iterator[dict[str, Any]]:
 
 
 def is_table(node: dict[str, Any]) -> bool:
-    """Return whether a dbt node is a model or seed with a table."""
+    """Return whether a dbt node is a model or seed with a table in one of the layers."""
     kind, materialized = node["resource_type"], node["config"].get("materialized")
-    return kind in ("model", "seed") and materialized != "ephemeral"
+    is_node = kind in ("model", "seed") and materialized != "ephemeral"
+    return is_node and node["schema"] in LAYERS
 
 
 def write_seed(spark: SparkSession, node: dict[str, Any], table: str, kind: str) -> None:

@@ -127,7 +127,7 @@ FORMULAS = {
         "Members",
         "Registered users. Groups of fewer than k_anonymity are put together with as many of the "
         "next larger ones as it takes that they cannot be found by subtraction.",
-        "silver.users.user_id, silver.user_profile",
+        "gold_private.members",
     ),
     "landed_at": Formula(
         "Last landed (UTC)",

@@ -15,6 +15,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from dashboard.views import FUNCTIONS, view_sql
 from fitness import build_log
 from fitness.build_log import BuildFigures
 from fitness.delta_log import newest_versions, table_folders
@@ -22,7 +23,8 @@ from fitness.lock import holder
 from python_ingest.errors import FitnessError, SettingError
 from python_ingest.settings import Settings, read_settings
 
-TABLE = re.compile(r"\b(from|join) ((?:\w+_)?(?:bronze|silver|gold|failures)\.\w+)")
+TABLE = re.compile(r"\b(from|join) ((?:\w+_)?(?:bronze|silver|gold|ops|failures)\.\w+)")
+VIEW = re.compile(r"\b(from|join) gold_private\.(\w+)")
 HOW_TO_BUILD = "run `uv run fitness run` (`uv run fitness produce` makes sample data for it)"
 READ = "union_by_name = true, hive_partitioning = false"
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
@@ -86,12 +88,13 @@ class Lake:
     @cached_property
     def folders(self) -> dict[str, Path]:
         """The folders of all tables, by `layer.name`."""
-        return table_folders(self.settings.lakehouse, "bronze", "silver", "gold")
+        return table_folders(self.settings.lakehouse, "bronze", "silver", "gold", "ops")
 
     @cached_property
     def _duckdb(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(config=OFFLINE)
         connection.execute("set timezone = 'UTC'")
+        connection.execute(FUNCTIONS)
         return connection
 
     def query(
@@ -99,10 +102,10 @@ class Lake:
     ) -> pd.DataFrame:
         """Return the rows of a query in DuckDB's SQL.
 
-        `from` and `join` name Delta tables as `layer.name`, with an alias where columns are
-        qualified. `parameters` are those of the query, `$name`. With `dates` only the files with
-        these values of event_date are read, a column that all its tables must have. Raises
-        TableError for a table that is not there or cannot be read.
+        `from` and `join` name Delta tables and the views of gold_private as `layer.name`, with an
+        alias where columns are qualified. `parameters` are those of the query, `$name`. With
+        `dates` only the files with these values of event_date are read, a column that all its
+        tables must have. Raises TableError for a table that is not there or cannot be read.
         """
         sources: dict[str, Any] = {}
 
@@ -115,7 +118,8 @@ class Lake:
             sources[name] = files
             return f"{found[1]} read_parquet(${name}, {READ})"
 
-        text = TABLE.sub(source, sql)
+        text = VIEW.sub(lambda found: f"{found[1]} ({view_sql(found[2])}\n)", sql)
+        text = TABLE.sub(source, text)
         try:
             return self._duckdb.execute(text, {**parameters, **sources}).df()
         except (duckdb.BinderException, duckdb.IOException) as error:
@@ -132,7 +136,7 @@ class Lake:
         return pa.schema(self.table(name).schema().to_arrow()).empty_table()
 
     def table(self, name: str) -> DeltaTable:
-        """Return a table, `layer.name`, as of the build; bronze and failed rows as of now.
+        """Return a table, `layer.name`: of silver and gold as of the build, others as of now.
 
         Raises TableError.
         """

@@ -227,42 +227,19 @@ def gym_hours(lake: Lake, gym: Mapping[str, Any], first: date, last: date) -> pd
     return lake.query(sql, first=first, last=last, **of)
 
 
-def member_groups(lake: Lake, today: date) -> pd.DataFrame:
+def member_groups(lake: Lake) -> pd.DataFrame:
     """Return members, workouts and minutes by `kind` (age, gender, city) and `name` of a group.
 
     Groups smaller than the var k_anonymity are merged: see dashboard.privacy. Members are the
-    registered users. Age is that of `today`, unknown outside the vars age_min and age_max.
+    registered users, and their ages those of today.
     """
-    sql = """
-        with aged as (
-            select *, year($today) - year(dob)
-                - if(month($today) * 100 + day($today) < month(dob) * 100 + day(dob), 1, 0) as years
-            from silver.user_profile
-        ),
-        trained as (
-            select user_id, sum(workouts) as workouts, sum(minutes) as minutes
-            from gold.training_days group by user_id
-        ),
-        people as (
-            select coalesce(gender, 'unknown') as gender, coalesce(city, 'unknown') as city,
-                case
-                    when years between $age_min and 19 then 'under 20'
-                    when years between 20 and 69 then concat(years // 10, '0 to ', years // 10, '9')
-                    when years between 70 and $age_max then '70 and over'
-                    else 'unknown'
-                end as age,
-                coalesce(workouts, 0) as workouts, coalesce(minutes, 0) as minutes
-            from (select distinct user_id from silver.users) as users
-            left join aged on users.user_id = aged.user_id
-            left join trained on users.user_id = trained.user_id
-        )
-        select kind, name, count(*) as members, sum(workouts)::bigint as workouts,
-            sum(minutes) as minutes
-        from (unpivot people on age, gender, city into name kind value name)
+    found = lake.query("""
+        select kind, coalesce(value, 'unknown') as name, count(*) as members,
+            sum(workouts)::bigint as workouts, sum(minutes) as minutes
+        from gold_private.members
+        unpivot include nulls (value for kind in (age_band as age, gender, city))
         group by kind, name order by kind, name != 'under 20', name
-    """
-    limits = {name: project_vars()[name] for name in ("age_min", "age_max")}
-    found = lake.query(sql, today=today, **limits)
+    """)
     return merge_small_groups(found, project_vars()["k_anonymity"])
 
 

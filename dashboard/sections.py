@@ -160,7 +160,7 @@ def gym_hours(lake: Lake, gym: Mapping[str, Any], first: date, last: date) -> Se
 
 def member_groups(lake: Lake) -> Section:
     """Return the members by age group, gender and city, without small groups."""
-    kinds = dict([*queries.member_groups(lake, today()).groupby("kind")])
+    kinds = dict([*queries.member_groups(lake).groupby("kind")])
     k = project_vars()["k_anonymity"]
     title = "Age, city and gender"
     if not kinds:

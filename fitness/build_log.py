@@ -16,7 +16,7 @@ MANY = 20_000  # builds, more than a day's
 class BuildFigures:
     """The outcome of a build. `started_at` is ISO 8601 in UTC.
 
-    `arguments` were passed on to dbt. `layers`, silver and gold, are those of which every model was
+    `arguments` were passed on to dbt. `layers`, such as silver, are those of which every model was
     built. `failures` has dbt's message by the name of the model or test that failed, `rows` the
     tables with the rows that fail a test, `layer.name`, by its name. `versions` has the newest
     Delta version of each silver and gold table by `layer.name`; none on Databricks.

@@ -14,7 +14,7 @@ FITNESS = 'cd "{{ var.value.get("fitness_home", "/opt/fitness") }}" && .venv/bin
 DEFAULTS = {"retries": 2, "retry_delay": timedelta(minutes=2), "retry_exponential_backoff": True}
 # A test of both layers belongs to the last one that it reads.
 SILVER = "--select path:seeds path:models/silver path:snapshots --indirect-selection buildable"
-GOLD = "--select path:models/gold"
+GOLD = "--select path:models/gold path:models/gold_private path:models/ops"
 WHOLE = "--vars 'whole_tests: true'"
 
 

@@ -1,5 +1,5 @@
 {#
-  A schema is named after its layer: silver, gold, ops. With FITNESS_DEV=anna its name has a prefix, dev_anna_silver.
+  A schema is named after its layer, such as silver. With FITNESS_DEV=anna its name has a prefix, dev_anna_silver.
   All developers share bronze.
 #}
 {% macro generate_schema_name(custom_schema_name, node) -%}

@@ -115,6 +115,7 @@ def sample_lakehouse(landing: Path, lakehouse: Path, now: datetime) -> SmallLake
             {**row, "gym": int(row["gym"]), "capacity": int(row["capacity"] or 0) or None}
             for row in csv.DictReader(file)
         ]
+    sample.rows["ops.pseudonym_key"] = [{"key": "of the sample"}]
     sample.rows["silver.quarantine"] = [*refused(random, now)]
     sample.rows |= landed(sample.rows, now)
     sample.write()

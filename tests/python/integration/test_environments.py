@@ -13,7 +13,7 @@ from tests.python.lake import Lake, land, without_lineage
 @pytest.fixture
 def developer(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     yield monkeypatch
-    for schema in ("silver", "gold", "ops", "snapshots"):
+    for schema in ("silver", "gold", "gold_private", "ops", "snapshots"):
         lake.spark.sql(f"drop schema if exists dev_anna_{schema} cascade")
 
 

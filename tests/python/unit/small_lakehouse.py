@@ -29,11 +29,13 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     "bronze.heart_rate_bz": {"device_id": ID, **LINEAGE},
     "bronze.gym_logins_bz": {"mac_address": pa.string(), **LINEAGE},
     "bronze.workouts_bz": {"user_id": ID, **LINEAGE},
+    "ops.pseudonym_key": {"key": pa.string()},
     "silver.users": {"user_id": ID, "device_id": ID},
     "silver.user_profile": {
         "user_id": ID,
         "dob": pa.date32(),
-        **dict.fromkeys(("gender", "first_name", "last_name", "city"), pa.string()),
+        **dict.fromkeys(("gender", "first_name", "last_name"), pa.string()),
+        **dict.fromkeys(("street_address", "city", "state"), pa.string()),
     },
     "silver.heart_rate": {
         "device_id": ID,
@@ -169,12 +171,15 @@ def people() -> dict[str, list[Row]]:
             "gender": gender,
             "first_name": f"Anna{number}",
             "last_name": "<b>*Lee*</b>",
+            "street_address": f"{number} Market Street",
             "city": city,
+            "state": "CA",
         }
         for number, (gender, city, year) in enumerate(kinds, 1)
     ]
-    users = [{"user_id": BIG + n, "device_id": d} for n in range(1, 15) for d in (n, n + 100)]
-    return {"silver.user_profile": profiles, "silver.users": users}
+    users = [{"user_id": BIG + n, "device_id": BIG + d} for n in range(1, 15) for d in (n, n + 100)]
+    key = {"key": "a key"}
+    return {"silver.user_profile": profiles, "silver.users": users, "ops.pseudonym_key": [key]}
 
 
 def workout_rows() -> dict[str, list[Row]]:
@@ -240,7 +245,7 @@ def readings() -> Iterator[Row]:
     def reading(second: float, bpm: float, device: int = 1, user: int = 1) -> Row:
         time = start + timedelta(seconds=second)
         valid = 30 <= bpm <= 230
-        of = {"device_id": device, "user_id": BIG + user, "event_date": time.date()}
+        of = {"device_id": BIG + device, "user_id": BIG + user, "event_date": time.date()}
         return {**of, "event_time": time, "heartrate": bpm, "is_valid": valid}
 
     for second in range(0, 1000):
@@ -285,10 +290,10 @@ def gym_rows() -> dict[str, list[Row]]:
     ]
     for user, gym, hours in open_visits:
         login = NOW + timedelta(hours=hours)
-        visit = {"mac_address": f"m{hours}", "gym": gym, "login": login, "user_id": BIG + user}
+        visit = {"mac_address": f"mac{hours}", "gym": gym, "login": login, "user_id": BIG + user}
         logs.append(visit | {"logout": None})
     closed = {"login": NOW - timedelta(hours=1), "logout": NOW}
-    logs.append({"mac_address": "m", "gym": 1, "user_id": BIG + 6, **closed})
+    logs.append({"mac_address": "mac", "gym": 1, "user_id": BIG + 6, **closed})
     return {
         "gold.gyms": gyms,
         "silver.gym_logs": logs,

@@ -60,7 +60,7 @@ def test_each_figure_has_its_formula_and_its_source(small: SmallLakehouse, name:
 def test_each_source_of_a_figure_is_a_table_or_a_log() -> None:
     for formula in FORMULAS.values():
         assert formula.source.startswith(
-            ("gold.", "silver.", "bronze.", "ingest_log", "the landing")
+            ("gold.", "gold_private.", "silver.", "bronze.", "ingest_log", "the landing")
         )
 
 

@@ -23,6 +23,13 @@ def lake(small: SmallLakehouse) -> Lake:
     return open_lake()
 
 
+def lake_on(day: date) -> Lake:
+    """Return the tables for queries on a day."""
+    lake = open_lake()
+    lake.query(f"create macro current_date() as date '{day}'")
+    return lake
+
+
 def rows_of(frame: pd.DataFrame) -> list[Row]:
     """Return the rows with None for what is not known, and dates for midnights."""
     records = frame.astype(object).where(frame.notna(), None).to_dict("records")
@@ -168,8 +175,8 @@ def test_the_mean_number_of_persons_is_over_the_hours_that_the_clock_showed(
     assert_rows(found, figures.gym_hours(small, 1, LOS_ANGELES, first, last))
 
 
-def test_members_are_grouped_by_age_gender_and_city(small: SmallLakehouse, lake: Lake) -> None:
-    found = queries.member_groups(lake, TODAY)
+def test_members_are_grouped_by_age_gender_and_city(small: SmallLakehouse) -> None:
+    found = queries.member_groups(lake_on(TODAY))
     for kind, expected in figures.groups(small, TODAY).items():
         assert_rows(found[found.kind == kind].drop(columns="kind"), expected)
     assert [*found.name] == ["30 to 39", OTHERS, "Oakland", OTHERS, "F", OTHERS]
@@ -195,7 +202,7 @@ def test_an_age_is_complete_on_the_birthday(
         row["dob"] = dob
     small.rows["silver.users"] = [{"user_id": BIG + n, "device_id": n} for n in range(1, 14)]
     small.write("silver.user_profile", "silver.users")
-    found = queries.member_groups(open_lake(), TODAY)
+    found = queries.member_groups(lake_on(TODAY))
     assert [*found[found.kind == "age"].name] == [group]
 
 

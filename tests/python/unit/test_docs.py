@@ -74,4 +74,4 @@ def test_the_exposures_read_the_tables_that_the_queries_of_the_pages_name(
     pages = [e for e in manifest.exposures.values() if e.type == "dashboard"]
     read = {name for page in pages for name in page.depends_on.nodes}
     tables = {name.split(".")[-1] for name in read if not name.startswith("source.")}
-    assert tables == {*re.findall(r"(?:silver|gold)\.(\w+)", QUERIES.read_text())}
+    assert tables == {*re.findall(r"(?:silver|gold|gold_private)\.(\w+)", QUERIES.read_text())}
