@@ -251,6 +251,7 @@ def maintain(
 ) -> None:
     """Compact the tables' files and remove old ones (OPTIMIZE and VACUUM): run it every night.
 
+    Once a day it also deletes raw readings that are older than the var `retention_days`.
     It may run at the same time as an ingest and builds: it waits for a build that is running.
     """
     from fitness import maintenance

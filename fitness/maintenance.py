@@ -1,4 +1,4 @@
-"""Maintenance of the tables: OPTIMIZE and VACUUM, and short logs in a continuous run.
+"""Maintenance of the tables: OPTIMIZE, VACUUM, short logs in a continuous run, old raw readings.
 
 It reads tables by path, so it needs no metastore and may run while a service ingests and builds. On
 a local file system two processes must not commit to one table at once: while it maintains a table,
@@ -21,6 +21,7 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 
 from fitness.delta_log import cut_log, last_commit_time, newest_version
 from fitness.lock import MAINTENANCE, POLL, held_by_jvm, only_one
+from fitness.old_lines import delete_old_lines, retention_days
 from python_ingest.errors import BusyError, FitnessError, SettingError
 from python_ingest.settings import Settings
 from python_ingest.tables import is_table
@@ -43,7 +44,7 @@ WATERMARKS = "*ops/watermarks"
 
 
 def check(settings: Settings, keep: timedelta) -> None:
-    """Raise SettingError for a time too short, FitnessError on Databricks."""
+    """Raise SettingError for a time too short or a wrong var, FitnessError on Databricks."""
     if settings.catalog:
         raise FitnessError(
             "On Databricks let predictive optimization maintain the tables, or schedule OPTIMIZE "
@@ -53,6 +54,7 @@ def check(settings: Settings, keep: timedelta) -> None:
         raise SettingError(
             f"Readers may need old files: keep them for {LEAST_KEPT.days} days or more."
         )
+    retention_days()
 
 
 def maintain(
@@ -65,7 +67,8 @@ def maintain(
 
     Files are kept for `keep`, and for longer where a model or a test has yet to read the changes in
     them. Logs, which name values of deleted rows, are kept as long; Delta itself would keep them
-    for 30 days, and for longer where a table gets few checkpoints.
+    for 30 days, and for longer where a table gets few checkpoints. Raw readings are deleted after
+    the var `retention_days`.
 
     It waits for a build that is running, and a build waits for the table that it maintains. An
     ingest that is running maintains the bronze tables itself: they are skipped.
@@ -75,7 +78,7 @@ def maintain(
     """
     done = []
     with only_one(settings.lakehouse, MAINTENANCE):
-        unread = unread_since(spark, settings)
+        unread, days = unread_since(spark, settings), retention_days()
         for name, path in all_tables(settings).items():
             is_bronze = path.parent.name == "bronze"
             writers = ("ingest", timedelta()) if is_bronze else ("build", LONGEST_BUILD)
@@ -84,6 +87,7 @@ def maintain(
                     only_one(settings.lakehouse, *writers),
                     held_by_jvm(spark, settings, writers[0]),
                 ):
+                    delete_old_lines(spark, settings, name, days)
                     kept = retention(name, unread, keep)
                     tidy(spark, path, kept)
                     write_checkpoint(spark, path)
@@ -110,7 +114,7 @@ class Upkeep:
 
     def __init__(self, spark: SparkSession, settings: Settings, layers: str = "*") -> None:
         self._spark, self._settings, self._layers = spark, settings, layers
-        self._calls, self._began = 0, time.time()
+        self._calls, self._began, self._days = 0, time.time(), retention_days()
         self._all_at = self._began + ALL_EVERY.total_seconds()
         self._due: list[Path] = []
         self._tidied: dict[Path, float] = {}  # with the time of its own commits, which are no news
@@ -135,6 +139,7 @@ class Upkeep:
             table = self._due.pop()
             name = f"{table.parent.name}.{table.name}"
             try:
+                delete_old_lines(self._spark, self._settings, name, self._days)
                 unread = unread_since(self._spark, self._settings)
                 tidy(self._spark, table, retention(name, unread))
                 cut_log(table, retention(name, unread, LEAST_LOG, LONGEST_LOG, LEAST_LOG))

@@ -1,4 +1,4 @@
-"""Delete the rows of forgotten people from the bronze tables.
+"""Delete the rows of forgotten people from the bronze tables, and readings without a line there.
 
 Delta's log keeps the condition of a DELETE, with the ids in it. That of a MERGE names columns only:
 the ids are in the rows that are merged.
@@ -14,6 +14,7 @@ from delta import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as in Spark's documentation
 
+from fitness.old_lines import LINES, READINGS, kept_from
 from python_ingest.feeds import UNROUTED, Column, Feed, read_feeds
 from python_ingest.settings import Settings
 from python_ingest.suppression import (
@@ -43,13 +44,15 @@ def sweep_bronze(
     suppressions: Suppressions,
     on_table: Callable[[str], None] = lambda _: None,
 ) -> dict[str, int]:
-    """Delete the refused rows from every bronze table; return how many, by table that had some.
+    """Delete the refused rows; return how many, by table that had some.
 
     `on_table` is called with a message on each table. Nothing is committed to a table without such
     rows. No ingest may be at work on the lakehouse.
     """
     feeds: dict[str, Feed | None] = {feed.table: feed for feed in read_feeds()}
     removed = {}
+    if count := delete_old_readings(spark, settings, suppressions):
+        removed[f"silver.{READINGS}"] = count
     # Registrations last: a build after a killed sweep must not give readings to the next owner.
     for table in sorted({**feeds, UNROUTED: None}, key=lambda table: table == REGISTRATIONS):
         path, feed = Path(address(settings, table)), feeds.get(table)
@@ -64,6 +67,21 @@ def sweep_bronze(
             removed[f"bronze.{table}"] = count
         on_table(f"bronze.{table}: {count:,} rows removed")
     return removed
+
+
+def delete_old_readings(spark: SparkSession, settings: Settings, suppressions: Suppressions) -> int:
+    """Delete from silver the refused readings whose lines may be gone; return how many."""
+    until, path = kept_from(spark, settings), settings.lakehouse / "silver" / READINGS
+    if until is None or not is_table(path):
+        return 0
+    [feed] = [feed for feed in read_feeds() if feed.table == LINES]
+    [(kind, column)] = judged_by(feed)
+    is_old = f"line.event_date < date'{until}'"
+    readings = DeltaTable.forPath(spark, str(path)).toDF().alias("line").where(is_old)
+    values = [value for (value,) in readings.select(of_line(column)).distinct().collect()]
+    rows = forgotten_ids(column.data_type, kind, values, suppressions)
+    within = is_within("unix_micros(line.event_time)")
+    return delete(spark, path, rows, f"{is_old} and {of_line(column)} = forgotten.id and {within}")
 
 
 def refused(
@@ -105,11 +123,15 @@ def matches(feed: Feed | None, kind: str, column: Column) -> str:
     if feed is None or kind == USER:
         return f"{same} and forgotten.is_first"
     time = f"line.`{feed.event_time}`"
-    at = f"rint({time} * 1000000)"
+    within = is_within(f"rint({time} * 1000000)")
+    return f"{same} and (({time} is null and forgotten.is_first) or ({within}))"
+
+
+def is_within(micros: str) -> str:
+    """Return the condition that a time, in microseconds, is in the span of a forgotten id."""
     return (
-        f"{same} and (({time} is null and forgotten.is_first) or "
-        f"((forgotten.since is null or {at} >= forgotten.since) and "
-        f"(forgotten.until is null or {at} < forgotten.until)))"
+        f"(forgotten.since is null or {micros} >= forgotten.since) and "
+        f"(forgotten.until is null or {micros} < forgotten.until)"
     )
 
 

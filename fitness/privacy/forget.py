@@ -38,9 +38,10 @@ OWNER = "owner"
 class Forgotten:
     """What was removed.
 
-    `lines` by file of the landing folder or the archive, `rows` by bronze table. `leftovers` has
-    what was done to other tables and logs, `problems` the files that could not be swept, and why.
-    `built` is the summary of the build by which silver and gold followed.
+    `lines` by file of the landing folder or the archive, `rows` by table, of bronze and of
+    readings whose lines may be gone. `leftovers` has what was done to other tables and logs,
+    `problems` the files that could not be swept, and why. `built` is the summary of the build by
+    which silver and gold followed.
     """
 
     lines: Mapping[Path, int]

@@ -19,7 +19,7 @@
             from {{ engine_change_feed(relation, input.from, input.to) }}
         )
     {%- elif input.is_changed -%}
-        (select * from {{ engine_change_feed(relation, input.from, input.to) }})
+        {{ engine_change_feed(relation, input.from, input.to) }}
     {%- else -%}
         (select *, 'insert' as _change_type from {{ relation }} where false)
     {%- endif -%}

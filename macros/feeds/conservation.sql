@@ -26,7 +26,7 @@
     {%- endif -%}
     {%- if read_mode() == 'full' -%}
         {%- do problems.append(quarantined_without_line(feed)) -%}
-        {%- if contract -%}{%- do problems.append(rows_without_line(same_row)) -%}{%- endif -%}
+        {%- if contract -%}{%- do problems.append(rows_without_line(feed, same_row)) -%}{%- endif -%}
     {%- endif -%}
     {%- set look_at_lines = problems | length > 0 -%}
     {%- if is_whole or has_changes(quarantine) -%}
@@ -164,13 +164,17 @@ select * from problems
 {%- endmacro %}
 
 
-{# Query: rows of silver that no line accounts for. #}
-{% macro rows_without_line(same_row) %}
+{# Query: rows of silver that no line accounts for, but for those whose lines may have been deleted. #}
+{% macro rows_without_line(feed, same_row) %}
+    {%- set horizon = kept_from(feed) %}
     select
         'row of silver without a line' as problem,
         to_json(struct(kept.*)) as raw
     from kept
     left anti join lines as line on line.reason is null and {{ same_row }}
+    {%- if horizon %}
+    where kept.event_date >= {{ horizon }}
+    {%- endif %}
 {%- endmacro %}
 
 

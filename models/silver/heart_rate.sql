@@ -10,6 +10,8 @@
     },
 ) }}
 
+{%- set columns = ['device_id', 'event_time', 'heartrate', '_broker_timestamp', '_offset'] %}
+
 with
 
 assignments as (
@@ -24,10 +26,8 @@ arrived as (
         timestamp as _broker_timestamp,
         offset as _offset
     from {{ arrivals('heart_rate_bz') }}
-    {{ rows_with_another_owner(
-        ref('device_assignments'), 'device_id', 'event_time',
-        ['device_id', 'event_time', 'heartrate', '_broker_timestamp', '_offset']
-    ) }}
+    {{ rows_with_another_owner(ref('device_assignments'), 'device_id', 'event_time', columns) }}
+    {{ own_old_rows('heart_rate_bz', columns) }}
 ),
 
 ranked as (

@@ -70,6 +70,7 @@
         select
             name, version, timestamp,
             get_json_object(info, '$.commitInfo.operation') as operation,
+            get_json_object(info, '$.commitInfo.userMetadata') as userMetadata,
             get_json_object(info, '$.commitInfo.operationParameters') as operationParameters,
             get_json_object(info, '$.commitInfo.operationMetrics') as operationMetrics
         from (
@@ -95,8 +96,8 @@
     {% for row in rows %}
         {% set operation, parameters = row['operation'] or '', row['operationParameters'] | string %}
         {% set appends = operation == 'STREAMING UPDATE' or (operation == 'WRITE' and 'Append' in parameters) %}
-        {# Operations that change no row. #}
-        {% set is_maintenance = 'PROPERTIES' in operation or 'COLUMN' in operation
+        {# Commits that change no row, and those whose changes no model is to follow. #}
+        {% set is_maintenance = 'PROPERTIES' in operation or 'COLUMN' in operation or row.userMetadata == 'maintenance'
             or operation in ('OPTIMIZE', 'VACUUM START', 'VACUUM END', 'CREATE TABLE', 'REORG', 'CLUSTER BY') %}
         {% set at, vacuumed_before = engine_utc_text(row['timestamp']), none %}
         {% if operation == 'VACUUM START' %}
@@ -116,12 +117,14 @@
 {% endmacro %}
 
 {#
-  The change feed of a table, from the version after `from` up to `to`. The name is in capitals, which catalogs ignore:
-  if a query read a table and its feed by the same name, Spark would mistake one for the other.
+  The change feed of a table, from the version after `from` up to `to`, without maintenance. The name is in capitals,
+  which catalogs ignore: if a query read a table and its feed by the same name, Spark would mistake one for the other.
 #}
 {% macro engine_change_feed(relation, from, to) -%}
     {%- set name = [relation.database, relation.schema, relation.identifier] | reject('none') | join('.') -%}
-    table_changes('{{ name | upper }}', {{ from + 1 }}, {{ to }})
+    {%- set skipped = engine_commits(relation, from) | selectattr('is_maintenance') | join(', ', 'version') -%}
+    (select * from table_changes('{{ name | upper }}', {{ from + 1 }}, {{ to }})
+    {{- ' where _commit_version not in (' ~ skipped ~ ')' if skipped }})
 {%- endmacro %}
 
 {# The warehouse folder, which has a folder for each schema. #}

@@ -1,0 +1,139 @@
+"""Old raw readings are deleted; all tables stay as they were, and can still be rebuilt."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fitness import maintenance, old_lines
+from fitness.build import build
+from fitness.dbt_arguments import EVERYDAY
+from fitness.maintenance import maintain
+from fitness.privacy.forget import forget
+from python_ingest.suppression import record_file
+from tests.python.lake import MODELS_ONLY, Lake
+
+if TYPE_CHECKING:
+    from dbt_common.events.base_types import EventMsg
+
+LINES, READINGS = "bronze.heart_rate_bz", "silver.heart_rate"
+REGISTRATIONS, VISITS, MULTIPLEX = "registered_users_bz", "gym_logins_bz", "kafka_multiplex_bz"
+HEADER = "user_id,device_id,mac_address,registration_timestamp"
+DAY = 86400
+TODAY = int(datetime.now(UTC).timestamp()) // DAY * DAY
+OLD, MIDDLE, HANDOVER, NEW = (TODAY - days * DAY for days in (500, 350, 200, 1))
+DEVICE, UNKNOWN = 1010, 9090
+FIRST, SECOND, LATE = 1, 2, 3  # the owners of the device; the third registers late, for old times
+
+
+def message(topic: str, value: object, sent: float = 5.0) -> str:
+    return json.dumps({"topic": topic, "value": value, "timestamp": sent})
+
+
+def reading(time: float, rate: float | None = 90, sent: float = 5.0, device: int = DEVICE) -> str:
+    value = {"device_id": device, "time": time, "heartrate": rate}
+    return message("bpm", value, sent)
+
+
+def workout(user: int, start: float) -> list[str]:
+    ids = {"user_id": user, "workout_id": 1, "session_id": 1}
+    times = {"start": start, "stop": start + 600}
+    return [message("workout", {**ids, "action": a, "timestamp": at}) for a, at in times.items()]
+
+
+OLD_LINES = [reading(OLD + at) for at in range(100, 160, 10)]
+SUPERSEDED = reading(OLD + 100, 60, sent=4)
+REFUSED = [reading(OLD + 100, None), message("bpm", [])]
+PENDING = reading(OLD + 100, device=UNKNOWN)
+MIDDLE_LINES = [reading(MIDDLE + at) for at in (0, 1, 2)]
+NEW_LINES = [reading(NEW + at) for at in (0, 1, 2)]
+WORKOUTS = [*workout(FIRST, OLD + 90), *workout(LATE, OLD + 90), *workout(SECOND, NEW)]
+
+
+@pytest.fixture(autouse=True)
+def secret(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Set a key; afterwards no record is left, without the key of which no ingest would run."""
+    monkeypatch.setenv("FITNESS_SECRET", "a key of the tests")
+    yield
+    record_file(lake.settings).unlink(missing_ok=True)
+
+
+def maintain_readings(lake: Lake, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """Maintain the table of raw readings, which are kept for some days."""
+    tables = {LINES: lake.settings.lakehouse / "bronze" / "heart_rate_bz"}
+    monkeypatch.setattr(maintenance, "all_tables", lambda _: tables)
+    monkeypatch.setattr(old_lines, "project_vars", lambda: {"retention_days": {"bronze": days}})
+    assert maintain(lake.spark, lake.settings) == [LINES]
+
+
+def land(lake: Lake, name: str, *lines: str) -> None:
+    """Land lines of the multiplexed feed."""
+    lake.write_lines(f"{MULTIPLEX}/{name}.json", *lines)
+    lake.ingest()
+
+
+def lines(lake: Lake) -> list[str]:
+    """Return the lines in bronze."""
+    return sorted(str(row["_raw"]) for row in lake.rows(LINES))
+
+
+def compared_whole(messages: list[str]) -> list[str]:
+    return [message for message in messages if "compared whole" in message]
+
+
+def test_old_raw_readings_go_and_no_table_changes(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners = [f"{FIRST},{DEVICE},aa:01,{OLD}", f"{SECOND},{DEVICE},aa:01,{HANDOVER}"]
+    lake.write_lines(f"{REGISTRATIONS}/first.csv", HEADER, *owners)
+    lake.write_lines(f"{VISITS}/first.csv", "mac_address,gym,login,logout", f"aa:01,1,{OLD},")
+    stays = [*REFUSED, PENDING, *MIDDLE_LINES, *NEW_LINES]
+    land(lake, "first", *OLD_LINES, SUPERSEDED, *WORKOUTS, *stays)
+    lake.build_and_test()
+
+    # Lines whose reading is in silver go. No model follows that.
+    maintain_readings(lake, monkeypatch, 400)
+    assert lines(lake) == sorted(stays)
+    statements: list[str] = []
+
+    def on_event(event: "EventMsg") -> None:
+        if event.info.name == "SQLQuery":
+            statements.append(event.data.sql)
+
+    version = lake.version(READINGS)
+    build(lake.settings, [*MODELS_ONLY, "--select", "quarantine", "heart_rate"], on_event=on_event)
+    assert not [sql for sql in statements if f"table_changes('{LINES.upper()}'" in sql]
+    assert lake.version(READINGS) == version
+
+    # What arrives for that time is followed: an owner, a correction, and a line that lands again.
+    lake.write_lines(f"{REGISTRATIONS}/late.csv", HEADER, f"{LATE},{DEVICE},aa:01,{OLD + 130}")
+    land(lake, "late", reading(OLD + 110, 95, sent=6), OLD_LINES[1])
+    messages: list[str] = []
+    build(lake.settings, EVERYDAY, on_log=messages.append)
+    assert not compared_whole(messages)
+    assert not lake.differences()
+
+    # A full refresh makes the same tables, and so does a comparison of the whole table.
+    lake.build_and_test("--full-refresh")
+    assert not lake.differences()
+    lake.spark.sql(f"delete from ops.watermarks where model = '{READINGS}'")
+    assert len(compared_whole(lake.build("--select", "heart_rate"))) == 1
+    assert not lake.differences()
+
+    # The readings of somebody who is forgotten go too, and the next owner does not get them. A
+    # build reads changes from before and after lines were deleted.
+    maintain_readings(lake, monkeypatch, 300)
+    assert lines(lake) == sorted([*REFUSED, PENDING, *NEW_LINES])
+    land(lake, "last", reading(NEW + 3))
+    messages.clear()
+    done = forget(
+        lake.spark,
+        lake.settings,
+        [LATE],
+        lambda: build(lake.settings, EVERYDAY, on_log=messages.append),
+    )
+    assert done.rows[READINGS] == len(OLD_LINES[3:]) + len(MIDDLE_LINES)
+    assert not compared_whole(messages)
+    assert not lake.differences()
