@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.forgetting import forgetting
 from benchmarks.freshness import freshness
 from benchmarks.increments import increments
 from benchmarks.ingest import memory, no_news, speed
@@ -23,7 +24,10 @@ RESULTS = PROJECT / "benchmarks" / "RESULTS.md"
 PACKAGES = ("dbt-core", "pyspark", "delta-spark", "duckdb")
 MEASURES: dict[str, Callable[[Path], object]] = {
     measure.__name__: measure
-    for measure in (memory, no_news, speed, load, increments, no_news_build, freshness)
+    for measure in (
+        *(memory, no_news, speed, load, increments),
+        *(forgetting, no_news_build, freshness),
+    )
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median, quantiles
 from typing import Any
 
+from benchmarks.forgetting import MEMBERS
 from benchmarks.freshness import READINGS_A_FILE
 from benchmarks.ingest import FILES, MANY_READINGS, READINGS
 
@@ -143,7 +144,7 @@ def increments(figures: Figures) -> list[str]:
     for kind in kinds[least]:
         seconds = {days: kinds[days][kind]["seconds"] for days in figures}
         counted = {days: total(kinds[days][kind]["nodes"]) for days in figures}
-        read = [f"{counted[days]['bytes_read'] / 2**20:.1f} MiB" for days in (least, most)]
+        read = [mebibytes(counted[days]["bytes_read"]) for days in (least, most)]
         rows.append(
             (
                 kind,
@@ -192,6 +193,35 @@ def increments(figures: Figures) -> list[str]:
     ]
 
 
+def forgetting(figures: Figures) -> list[str]:
+    """Return the section on forgetting people: seconds, and bytes written, beside a rewrite."""
+    forgotten, refresh = figures["forgotten"], figures["full_refresh"]
+    costs = forgotten.values()
+    phases = next(iter(costs))["seconds"]
+    return [
+        *table(
+            ("what", *(f"{count} of {MEMBERS} members" for count in forgotten)),
+            ("seconds in all", *(f"{sum(cost['seconds'].values()):.0f} s" for cost in costs)),
+            *((phase, *(f"{cost['seconds'][phase]:.0f} s" for cost in costs)) for phase in phases),
+            ("rows removed from bronze", *(f"{cost['rows']:,}" for cost in costs)),
+            ("written to all tables", *(mebibytes(cost["bytes"]) for cost in costs)),
+            ("landed files rewritten", *(mebibytes(cost["landed_bytes"]) for cost in costs)),
+        ),
+        "",
+        *table(
+            ("to compare", "figure"),
+            ("all tables, bronze included", mebibytes(figures["bytes_in_use"])),
+            ("a full refresh of silver and gold", f"{refresh['seconds']:.0f} s"),
+            ("written by it", mebibytes(refresh["bytes"])),
+        ),
+    ]
+
+
+def mebibytes(count: float) -> str:
+    """Return a number of bytes as text."""
+    return f"{count / 2**20:.1f} MiB"
+
+
 def total(nodes: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """Add up the costs of all nodes of a build."""
     names = next(iter(nodes.values())).keys()
@@ -228,6 +258,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
     "no_news": ("Landing to bronze: nothing new", no_news),
     "load": ("Landing to gold: first load", load),
     "increments": ("Bronze to gold: incremental builds, with all everyday tests", increments),
+    "forgetting": ("Forgetting people", forgetting),
     "no_news_build": ("Bronze to gold: nothing new", no_news_build),
     "freshness": ("Landing to gold: continuous run", freshness),
 }

@@ -5,6 +5,7 @@ docs/privacy.md says what is erased when.
 
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from fitness.dbt_arguments import EVERYDAY, UNTESTED
 from fitness.options import Lakehouse, Landing
 from fitness.terminal import console, errors, plain_errors, progress
 from python_ingest.errors import FitnessError, SettingError
-from python_ingest.settings import Settings, read_settings
+from python_ingest.settings import Settings, duration, read_settings
 
 if TYPE_CHECKING:
     from fitness.privacy.forget import Forgotten
@@ -55,6 +56,9 @@ def forget(
     with_names: Annotated[
         bool, typer.Option("--with-names", help="With --verify: look for names and streets too.")
     ] = False,
+    wait: Annotated[
+        str, typer.Option(help="How long to wait for an ingest or a build that is running.")
+    ] = "10m",
     landing: Landing = None,
     lakehouse: Lakehouse = None,
     archive: Archive = None,
@@ -69,15 +73,15 @@ def forget(
             raise SettingError(
                 "Give one of --purge, --allow-again and --verify; --with-names goes with --verify."
             )
-        settings = read_settings(landing, lakehouse, archive=archive)
+        settings, patience = read_settings(landing, lakehouse, archive=archive), duration(wait)
         if verify:
             verify_forgotten(settings, ids, with_names)
         elif allow_again:
-            let_return(settings, ids)
+            let_return(settings, ids, patience)
         elif settings.catalog:
             show_sql(settings.catalog, ids)
         else:
-            forget_users(settings, ids, purge)
+            forget_users(settings, ids, purge, patience)
 
 
 @app.command()
@@ -113,38 +117,45 @@ def user_ids(given: Sequence[int], file: Path | None) -> list[int]:
     return [*found]
 
 
-def forget_users(settings: Settings, ids: Sequence[int], purge: bool) -> None:
+def forget_users(settings: Settings, ids: Sequence[int], purge: bool, patience: timedelta) -> None:
     """Forget users and print what was removed; exit with 1 if a file could not be swept."""
     from fitness.alerts import Alerts
     from fitness.build import build
     from fitness.cold_start import load_dbt
-    from fitness.privacy.forget import check, forget, with_people
+    from fitness.lock import FORGET, only_one
+    from fitness.privacy.forget import check, forget, when_idle, with_people
     from fitness.privacy.leftovers import clear_logs
     from fitness.run import start
+    from fitness.spark import end_jvm
 
     check(settings)
     with_people(settings, ids)  # Fails at once where it would fail later.
     load_dbt()
-    alerts, spark = Alerts(settings), start(settings)
+    alerts = Alerts(settings)
     who = f"user {ids[0]}" if len(ids) == 1 else f"{len(ids):,} users"
 
     def on_log(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    try:
-        with progress(f"Forgetting {who}") as add:
+    with only_one(settings.lakehouse, FORGET, patience):
+        with when_idle(settings, patience):
+            spark = start(settings)
+        try:
+            with progress(f"Forgetting {who}") as add:
 
-            def build_all() -> str:
-                # First without tests: one that fails would leave people in what is skipped.
-                build(settings, UNTESTED, add, on_log)
-                with alerts.of_build(EVERYDAY) as on_event:
-                    return build(settings, EVERYDAY, add, on_log, on_event)
+                def build_all() -> str:
+                    # First without tests: one that fails would leave people in what is skipped.
+                    build(settings, UNTESTED, add, on_log)
+                    with alerts.of_build(EVERYDAY) as on_event:
+                        return build(settings, EVERYDAY, add, on_log, on_event)
 
-            done = forget(spark, settings, ids, build_all, add, purge=purge)
-            clear_logs()
-    except BaseException:
-        errors.print("Not finished: run the same command again, which does what is left.")
-        raise
+                done = forget(spark, settings, ids, build_all, add, purge=purge)
+                clear_logs()
+        except BaseException:
+            errors.print("Not finished: run the same command again, which does what is left.")
+            raise
+        finally:
+            end_jvm(spark)  # A continuous run that goes on needs the metastore.
     console.print(f"Forgot {who}.", highlight=False)
     show(done, purge)
     if done.problems:
@@ -174,11 +185,11 @@ def show(done: "Forgotten", purge: bool) -> None:
         )
 
 
-def let_return(settings: Settings, ids: Sequence[int]) -> None:
+def let_return(settings: Settings, ids: Sequence[int], patience: timedelta) -> None:
     """Allow users again, and print what stays forgotten."""
     from fitness.privacy.forget import allow_again
 
-    allow_again(settings, ids, time.time())
+    allow_again(settings, ids, time.time(), patience)
     console.print(
         f"Allowed again: {', '.join(map(str, ids))}. What was forgotten does not come back, and "
         "the times in which they had devices and mac addresses until now stay forgotten. What "

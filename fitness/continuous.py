@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from fitness import build_log
 from fitness.errors import HeapError
 from fitness.landing import OnBatch, RepeatedIngest
-from fitness.lock import writing
+from fitness.lock import FORGET, holder, wait_while_forgetting, writing
 from fitness.maintenance import Upkeep
 from fitness.settings import Rhythm
 from python_ingest.errors import FitnessError, SettingError
@@ -42,13 +42,18 @@ def run_continuously(
     `build` is called with whether to run tests too. A build that fails is logged and tried again,
     at longer and longer intervals, and landing goes on. Raises what ends the ingest, SettingError,
     and HeapError if Spark must be restarted.
+
+    It begins when `fitness forget` has ended, and returns when one waits: only one process at a
+    time can have the metastore open.
     """
+    if not wait_while_forgetting(settings.lakehouse, stop):
+        return
     with writing(spark, settings, "ingest"):
         # A session of its own: dbt's settings are not those of the ingest.
         land_news = RepeatedIngest(spark.newSession(), settings, on_batch)
         build_if_due = RepeatedBuild(rhythm, build)
         tidy_next = Upkeep(spark, settings)
-        while not stop.is_set():
+        while not (stop.is_set() or holder(settings.lakehouse, FORGET)):
             began = time.monotonic()
             build_if_due.has_news |= land_news(stop) > 0
             if not stop.is_set() and build_if_due():

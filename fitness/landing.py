@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from fitness import ingest_log
 from fitness.cleaning import EVERY, clean_folder
 from fitness.ingest_log import LoggedBatch
-from fitness.lock import writing
+from fitness.lock import FORGET, holder, wait_while_forgetting, writing
 from fitness.maintenance import Upkeep
 from fitness.spark import check_jvm
 from python_ingest.ingest import catch_up, first_line, is_permanent, prepare
@@ -49,19 +49,23 @@ def ingest_continuously(
 ) -> Counter[str]:
     """Land what is new every `interval`, until `stop` is set; return the rows appended.
 
-    Raises BusyError if another ingest is at work on the lakehouse, and what RepeatedIngest raises.
+    It pauses while people are forgotten. Raises BusyError if another ingest is at work on the
+    lakehouse, and what RepeatedIngest raises.
     """
-    with writing(spark, settings, "ingest"):
-        land_news, tidy_next = (
-            RepeatedIngest(spark, settings, on_batch),
-            Upkeep(spark, settings, "bronze"),
-        )
-        while not stop.is_set():
-            began = time.monotonic()
-            if land_news(stop):
-                tidy_next()
-            stop.wait(max(0.0, began + interval.total_seconds() - time.monotonic()))
-    return land_news.run.landed
+    landed: Counter[str] = Counter()
+    while wait_while_forgetting(settings.lakehouse, stop):
+        with writing(spark, settings, "ingest"):
+            land_news, tidy_next = (
+                RepeatedIngest(spark, settings, on_batch),
+                Upkeep(spark, settings, "bronze"),
+            )
+            while not (stop.is_set() or holder(settings.lakehouse, FORGET)):
+                began = time.monotonic()
+                if land_news(stop):
+                    tidy_next()
+                stop.wait(max(0.0, began + interval.total_seconds() - time.monotonic()))
+        landed += land_news.run.landed
+    return landed
 
 
 def run_of(spark: SparkSession, settings: Settings, on_batch: OnBatch) -> Run:

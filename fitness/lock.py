@@ -1,12 +1,15 @@
 """Locks for work that only one process may do at a time."""
 
 import fcntl
+import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from py4j.protocol import Py4JError
@@ -17,8 +20,11 @@ from python_ingest.settings import Settings
 if TYPE_CHECKING:  # To ask for the holder of a lock takes no Spark.
     from pyspark.sql import SparkSession
 
+log = logging.getLogger(__name__)
+
 POLL = 0.2  # seconds
 MAINTENANCE = "maintenance"
+FORGET = "forget"  # held also while `fitness forget` waits: continuous runs then pause
 LONGEST_MAINTENANCE = timedelta(minutes=30)  # of a table
 SECONDS_TO_DIE = 60.0  # for the JVM of a process that was killed
 
@@ -44,16 +50,14 @@ def only_one(lakehouse: Path, work: str, patience: timedelta = timedelta()) -> I
     releases the lock when its holder dies, however it dies.
     """
     lakehouse.mkdir(parents=True, exist_ok=True)
-    # At least two tries: holder() takes the lock for a moment to see whether it is free.
-    until = time.monotonic() + max(patience.total_seconds(), POLL)
+
+    def find_holder() -> str | None:
+        if lock(file, fcntl.LOCK_EX):
+            return None
+        return f"Another {work} (process {read_holder_pid(file)}) is at work on {lakehouse}"
+
     with lock_file(lakehouse, work).open("a+") as file:
-        while not lock(file, fcntl.LOCK_EX):
-            if time.monotonic() >= until:
-                raise BusyError(
-                    f"Another {work} (process {read_holder_pid(file)}) is at work on {lakehouse}: "
-                    "wait until it has finished, or stop it."
-                )
-            time.sleep(POLL)
+        wait_while(find_holder, patience)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -72,20 +76,44 @@ def held_by_jvm(spark: "SparkSession | None", settings: Settings, work: str) -> 
         return
     jvm = cast(Any, spark)._jvm
     file = jvm.java.io.RandomAccessFile(str(settings.lakehouse / f".{work}.jvm.lock"), "rw")
+    what = f"The Java process of another {work}, which has ended, is still at work on"
+
+    def find_holder() -> str | None:
+        is_free = file.getChannel().tryLock() is not None
+        return None if is_free else f"{what} {settings.lakehouse}"
+
     try:
-        until = time.monotonic() + SECONDS_TO_DIE
-        while file.getChannel().tryLock() is None:
-            if time.monotonic() > until:
-                raise BusyError(
-                    f"The Java process of another {work}, which has ended, is still at work on "
-                    f"{settings.lakehouse}: wait until it has finished, or stop it."
-                )
-            time.sleep(0.1)
+        wait_while(find_holder, timedelta(seconds=SECONDS_TO_DIE))
         yield
     finally:
         # If the JVM has ended, its lock is released.
         with suppress(Py4JError, ConnectionError):
             file.close()
+
+
+def wait_while(find_holder: Callable[[], str | None], patience: timedelta) -> None:
+    """Wait until `find_holder` returns None instead of a text that says who is at work.
+
+    The text is logged once. Raises BusyError with it after `patience`.
+    """
+    # At least two tries: holder() takes a lock for a moment to see whether it is free.
+    until = time.monotonic() + max(patience.total_seconds(), POLL)
+    for tries in count(1):
+        found = find_holder()
+        if found is None:
+            return
+        if time.monotonic() >= until:
+            raise BusyError(f"{found}: wait until it has finished, or stop it.")
+        if tries == 2:
+            log.info("Waiting: %s.", found)
+        time.sleep(POLL)
+
+
+def wait_while_forgetting(lakehouse: Path, stop: Event) -> bool:
+    """Wait while `fitness forget` waits or works; return False if `stop` is set by then."""
+    while holder(lakehouse, FORGET) and not stop.wait(POLL):
+        pass
+    return not stop.is_set()
 
 
 def lock_file(lakehouse: Path, work: str) -> Path:

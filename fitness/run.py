@@ -116,14 +116,16 @@ def run_both(
                 return
             if not has_built:
                 raise
-            restart(spark, settings, str(error))
+            restart(spark, settings, f"{error}; if that happens often, {MORE_MEMORY}")
+        if not stop.is_set():
+            restart(spark, settings, "`fitness forget` takes its turn")
 
 
 def restart(spark: "SparkSession", settings: Settings, reason: str) -> NoReturn:
     """Replace this process, and so Spark, by a new one with the same command; log the reason."""
     from fitness.spark import end_jvm
 
-    log.warning("%s. Restarting Spark; if that happens often, %s.", reason, MORE_MEMORY)
+    log.warning("%s. Restarting Spark.", reason)
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     restart_log.add(settings.lakehouse, restart_log.Restart(at, reason))
     end_jvm(spark)

@@ -26,7 +26,13 @@ from python_ingest.feeds import UNROUTED, Feed
 from python_ingest.parse.frames import rows_of
 from python_ingest.recovery import newest, read_position, reset, reset_reason
 from python_ingest.settings import Settings
-from python_ingest.suppression import REGISTRATIONS, Suppressions, read_suppressions, record_file
+from python_ingest.suppression import (
+    REGISTRATIONS,
+    LetsLand,
+    for_workers,
+    read_suppressions,
+    record_file,
+)
 from python_ingest.tables import (
     INGESTED_AT,
     append,
@@ -76,18 +82,18 @@ class Run:
     settings: Settings
     on_batch: Callable[[BatchFigures], None] = lambda _: None
     landed: Counter[str] = field(default_factory=Counter)
-    closed: list[Any] = field(default_factory=list)  # a state, and what suppressions() returned
+    closed: list[Any] = field(default_factory=list)  # a state, and what lets_land() returned
 
-    def suppressions(self) -> Suppressions | None:
-        """Return who is forgotten, if anybody is, with the spans that registrations have ended."""
+    def lets_land(self) -> LetsLand | None:
+        """Return what tells which lines land, if anybody is forgotten; registrations end spans."""
         if not (file := record_file(self.settings)).exists():
             return None
         state = (file.stat().st_mtime_ns, self.landed[REGISTRATIONS])
         if state not in self.closed:
             found = read_suppressions(self.settings)
             ended = registrations(self.spark, self.settings)
-            self.closed[:] = state, found and found.closed_by(ended)
-        return cast(Suppressions, self.closed[1])
+            self.closed[:] = state, found and for_workers(self.spark, found.closed_by(ended))
+        return cast(LetsLand, self.closed[1])
 
 
 @dataclass(frozen=True)

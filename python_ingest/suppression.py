@@ -8,14 +8,13 @@ import hmac
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from python_ingest.atomic_write import atomic_write
 from python_ingest.errors import SettingError
 from python_ingest.feeds import Column, Feed, read_feeds
 from python_ingest.parse.csv_files import READERS
@@ -31,6 +30,7 @@ SEPARATORS = re.compile(r'[,;"\t\r\n]')
 END_OF_9999 = 253_402_300_800.0  # epoch seconds, as in macros/rules/instants.sql
 Key = str | int
 Registration = tuple[str, Key, float, int]  # kind, device or mac address, registered_at, user
+LetsLand = Callable[[Feed | None, Mapping[str, Sequence[Any]]], list[bool]]  # see lets_land()
 
 
 def instant(seconds: float) -> float:
@@ -179,11 +179,6 @@ class Suppressions:
             hashes[name] = tuple(dict.fromkeys((*hashes.get(name, ()), span)))
         return replace(self, hashes=hashes)
 
-    def allow(self, kind: str, value: object) -> "Suppressions":
-        """Return them without an id."""
-        names = self.names(kind, value)
-        return replace(self, hashes={n: s for n, s in self.hashes.items() if n not in names})
-
     def closed_by(self, registrations: Iterable[Registration]) -> "Suppressions":
         """Return them with the spans ended in which somebody who is not forgotten registers.
 
@@ -196,6 +191,16 @@ class Suppressions:
             if names and not self.names(USER, user):
                 hashes |= {name: tuple(span.until(at) for span in hashes[name]) for name in names}
         return replace(self, hashes=hashes)
+
+
+def for_workers(spark: Any, suppressions: Suppressions) -> LetsLand:
+    """Return lets_land() as a small function for Spark's workers: they get the hashes by broadcast.
+
+    Spark writes broadcasts to disk, and would write a function of more than 1 MiB, with the keys.
+    """
+    hashes = spark.sparkContext.broadcast(suppressions.hashes)
+    without_hashes = replace(suppressions, hashes={})
+    return lambda feed, lines: replace(without_hashes, hashes=hashes.value).lets_land(feed, lines)
 
 
 def record_file(settings: Settings) -> Path:
@@ -237,13 +242,3 @@ def read_suppressions(settings: Settings) -> Suppressions | None:
         )
     spans = {name: tuple(Span(*each) for each in own) for name, own in record["hashes"].items()}
     return Suppressions(keys, spans)
-
-
-def save_suppressions(settings: Settings, suppressions: Suppressions) -> None:
-    """Write the record, whole; it needs all the present keys from now on."""
-    record = {
-        "keys": [key_id(key) for key in suppressions.keys],
-        "hashes": {name: [*map(astuple, own)] for name, own in suppressions.hashes.items()},
-    }
-    with atomic_write(record_file(settings)) as file:
-        json.dump(record, file, sort_keys=True)  # No order shows which ids belong together.

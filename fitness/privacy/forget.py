@@ -4,20 +4,25 @@ The record of the forgotten is written first, and what is removed is what it ref
 was killed is finished by running it again, also if nothing else knows the people any more.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from fitness.doctor import metastore_holder
 from fitness.errors import BuildError
-from fitness.lock import writing
+from fitness.lock import FORGET, only_one, wait_while, writing
 from fitness.privacy.bronze import sweep_bronze
 from fitness.privacy.landing import sweep_files
 from fitness.privacy.leftovers import sweep_leftovers
 from fitness.privacy.people import Person, find_people, registrations
 from fitness.privacy.purge import purge as purge_tables
 from fitness.settings import developer_prefix, is_served
+from python_ingest.atomic_write import atomic_write
 from python_ingest.errors import FitnessError, SettingError
 from python_ingest.settings import Settings
 from python_ingest.suppression import (
@@ -25,8 +30,9 @@ from python_ingest.suppression import (
     USER,
     Span,
     Suppressions,
+    key_id,
     read_suppressions,
-    save_suppressions,
+    record_file,
     secret_keys,
 )
 
@@ -63,6 +69,24 @@ def check(settings: Settings) -> None:
             "With FITNESS_DEV a build makes a developer's tables, and people must be forgotten "
             "in production's: unset FITNESS_DEV."
         )
+
+
+@contextmanager
+def when_idle(settings: Settings, patience: timedelta) -> Iterator[None]:
+    """Hold the locks of the ingest and of builds, and wait until no process has the metastore open.
+
+    Start Spark inside: a build has the metastore open for a moment longer than its lock. Raises
+    BusyError if one of the three is not free after `patience`.
+    """
+    lakehouse = settings.lakehouse
+
+    def find_holder() -> str | None:
+        found = metastore_holder(lakehouse / "metastore")
+        return None if found is None else f"Process {found} has the metastore of {lakehouse} open"
+
+    with only_one(lakehouse, "ingest", patience), only_one(lakehouse, "build", patience):
+        wait_while(find_holder, patience)
+        yield
 
 
 def forget(
@@ -140,13 +164,16 @@ def owner_text(user_id: int, name: str, span: Span) -> str:
     return f"{user_id}:{name}:{span.begin}"
 
 
-def allow_again(settings: Settings, user_ids: Iterable[int], now: float) -> None:
+def allow_again(
+    settings: Settings, user_ids: Iterable[int], now: float, patience: timedelta = timedelta()
+) -> None:
     """Let lines of users land again, and those of the devices that they had, from `now` on.
 
-    `now` is in epoch seconds. Raises FitnessError if a user is not on the record.
+    `now` is in epoch seconds. Raises FitnessError if a user is not on the record, BusyError if an
+    ingest is at work for longer than `patience`.
     """
-    wanted = sorted({*user_ids})
-    with writing(None, settings, "ingest"):
+    wanted, lakehouse = sorted({*user_ids}), settings.lakehouse
+    with only_one(lakehouse, FORGET, patience), only_one(lakehouse, "ingest", patience):
         record = read_suppressions(settings)
         missing = [user for user in wanted if not (record and record.spans(USER, user))]
         if record is None or missing:
@@ -155,7 +182,7 @@ def allow_again(settings: Settings, user_ids: Iterable[int], now: float) -> None
                 "allowed again."
             )
         for user in wanted:
-            record = with_ended_spans(record, user, now).allow(USER, user)
+            record = allow(with_ended_spans(record, user, now), USER, user)
         save_suppressions(settings, record)
 
 
@@ -167,5 +194,21 @@ def with_ended_spans(record: Suppressions, user_id: int, now: float) -> Suppress
             text = owner_text(user_id, name, span)
             if span.end is None and record.spans(OWNER, text):
                 hashes[name] = tuple(s.until(now) if s == span else s for s in hashes[name])
-                hashes = {**replace(record, hashes=hashes).allow(OWNER, text).hashes}
+                hashes = {**allow(replace(record, hashes=hashes), OWNER, text).hashes}
     return replace(record, hashes=hashes)
+
+
+def allow(record: Suppressions, kind: str, value: object) -> Suppressions:
+    """Return the record without an id."""
+    names = record.names(kind, value)
+    return replace(record, hashes={n: s for n, s in record.hashes.items() if n not in names})
+
+
+def save_suppressions(settings: Settings, suppressions: Suppressions) -> None:
+    """Write the record, whole; it needs all the present keys from now on."""
+    record = {
+        "keys": [key_id(key) for key in suppressions.keys],
+        "hashes": {name: [*map(astuple, own)] for name, own in suppressions.hashes.items()},
+    }
+    with atomic_write(record_file(settings)) as file:
+        json.dump(record, file, sort_keys=True)  # No order shows which ids belong together.

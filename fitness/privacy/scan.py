@@ -1,8 +1,9 @@
 """Search every file for what identifies a person: `fitness forget --verify`.
 
-It reads the lakehouse, the landing folder, the archive and the logs: tables by their rows, their
-statistics and their logs, landed files line by line, and any other file as text. The record of the
-forgotten tells the devices and mac addresses of those whose registrations are gone.
+It reads the lakehouse, the landing folder, the archive, the logs and dbt's target folder: tables by
+their rows, their statistics and their logs, landed files line by line, and any other file as text.
+The record of the forgotten tells the devices and mac addresses of those whose registrations are
+gone.
 """
 
 import os
@@ -15,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from fitness.build import target_folder
 from fitness.privacy.delta_files import LOG, TableFolder
 from fitness.privacy.landing import opener_for
 from fitness.privacy.records import TEXT, Search, parsed
@@ -97,8 +99,8 @@ class Files:
     def __init__(self, settings: Settings, search: Search) -> None:
         self.search = search
         self.landed = {*filter(None, (settings.landing, settings.archive))}
-        dbt_logs = os.environ.get("DBT_LOG_PATH")
-        roots = [settings.lakehouse, *self.landed, LOGS, *([Path(dbt_logs)] if dbt_logs else [])]
+        of_dbt = {target_folder(), Path(os.environ.get("DBT_LOG_PATH") or LOGS)}
+        roots = [settings.lakehouse, *self.landed, LOGS, *of_dbt]
         files = {path.resolve(): (path, root) for root in roots for path in files_below(root)}
         self.paths = sorted(files.values(), key=lambda each: (LOG in each[0].parts, each[0]))
         logs = {folder for path, _ in self.paths for folder in path.parents if folder.name == LOG}
@@ -182,7 +184,7 @@ class Files:
         document = parsed(chunk.decode(errors="replace"))
         if document is None:
             yield from self.search.in_lines(chunk)
-        elif self.search.texts.hits(unescaped(chunk)):
+        elif self.search.texts.hits(unescaped(chunk).replace(rb"\n", b"\n")):  # SQL has lines
             yield from self.search.in_value(document)
 
     def in_csv(self, content: bytes, feed: Feed | None) -> Places:

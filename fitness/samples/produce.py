@@ -20,7 +20,7 @@ from fitness.samples.rows import Readings, Row, action, gym_login, sign_up
 from fitness.samples.world import World, in_order_of_time
 from python_ingest.atomic_write import atomic_write
 
-__all__ = ["ProducedCounts", "World", "produce", "produce_continuously"]
+__all__ = ["ProducedCounts", "World", "produce", "produce_continuously", "write_files"]
 
 LIVE_SESSION = 600  # seconds; short, so that a running demo soon has completed workouts
 LIVE_CURVES = 32  # curves of heart rates, shared by all users
@@ -63,7 +63,7 @@ def produce(
     for piece, on_time in groupby(_cut(world), key=itemgetter(0)):
         batches = _counted((batch for _, batch in on_time), world, counts, progress)
         arriving = _arriving(batches, world, random, piece, delayed, counts)
-        counts.files += _write(out, f"world-{_fingerprint(world)}-{piece:05}", arriving)
+        counts.files += write_files(out, f"world-{_fingerprint(world)}-{piece:05}", arriving)
     return counts
 
 
@@ -94,7 +94,7 @@ def produce_continuously(
     for number in count():
         stopped = stop.wait(interval)
         batches = _counted(live.until(clock(), stopped), world, counts)
-        counts.files += _write(out, f"{live.name}-{number:06}", batches)
+        counts.files += write_files(out, f"{live.name}-{number:06}", batches)
         if stopped:
             break
     return counts
@@ -158,7 +158,7 @@ class _Live:
                 yield Readings(user.device_id, at, rates[at - first : at - first + 1])
 
 
-def _write(out: Path, name: str, batches: Iterable[_Batch]) -> int:
+def write_files(out: Path, name: str, batches: Iterable[_Batch]) -> int:
     """Write `batches` to a file of each feed that they have; return how many multiplex files."""
     with ExitStack() as open_files:
         files: dict[str, TextIO] = {}

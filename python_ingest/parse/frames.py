@@ -23,7 +23,7 @@ from python_ingest.feeds import UNROUTED, Feed
 from python_ingest.landed_files import OPENERS, LandedFile, Part, tasks_of
 from python_ingest.parse.csv_files import READERS, CsvRecord, csv_records
 from python_ingest.parse.json_lines import JsonReader
-from python_ingest.suppression import Suppressions
+from python_ingest.suppression import LetsLand
 from python_ingest.tables import INGESTED_AT, schema, table_schema
 
 # `refused` counts the lines of people who are forgotten; they are in no other figure but `arrived`,
@@ -49,11 +49,11 @@ def parse_files(
     spark: SparkSession,
     files: Sequence[LandedFile],
     feeds: tuple[Feed, ...],
-    suppressions: Suppressions | None = None,
+    lets_land: LetsLand | None = None,
 ) -> DataFrame:
     """Parse files of some feeds."""
     tasks = tasks_of(files, spark.sparkContext.defaultParallelism, divide=not feeds[0].is_csv)
-    encode = chunk_encoder(feeds, suppressions)
+    encode = chunk_encoder(feeds, lets_land)
 
     def parse(numbers: pa.RecordBatch) -> Chunks:
         reader = JsonReader(() if feeds[0].is_csv else feeds)
@@ -71,10 +71,10 @@ def parse_files(
 
 
 def parse_lines(
-    lines: DataFrame, feeds: tuple[Feed, ...], suppressions: Suppressions | None = None
+    lines: DataFrame, feeds: tuple[Feed, ...], lets_land: LetsLand | None = None
 ) -> DataFrame:
     """Parse lines of the multiplexed feed: `_raw` and its lineage."""
-    encode = chunk_encoder(feeds, suppressions)
+    encode = chunk_encoder(feeds, lets_land)
 
     def parse(received: pa.RecordBatch) -> Chunks:
         rows = zip(*(column.to_pylist() for column in received.columns), strict=True)
@@ -101,7 +101,7 @@ def parsed(received: DataFrame, parse: Callable[[pa.RecordBatch], Chunks]) -> Da
 
 
 def chunk_encoder(
-    feeds: tuple[Feed, ...], suppressions: Suppressions | None = None
+    feeds: tuple[Feed, ...], lets_land: LetsLand | None = None
 ) -> Callable[[str, Columns], dict[str, Any]]:
     """Return a function that makes a chunk of lines of a table, without those refused."""
     by_table = {feed.table: feed for feed in feeds}
@@ -114,8 +114,8 @@ def chunk_encoder(
     def encode(table: str, columns: Columns) -> dict[str, Any]:
         feed, refused = by_table.get(table), 0
         arrived = min(columns["_source_modified_at"]).timestamp()
-        if suppressions:
-            kept = suppressions.lets_land(feed, columns)
+        if lets_land:
+            kept = lets_land(feed, columns)
             if refused := kept.count(False):
                 columns = {name: [*compress(values, kept)] for name, values in columns.items()}
         arrays = [pa.array(columns[field.name], field.type) for field in types[table]]

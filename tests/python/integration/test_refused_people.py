@@ -12,6 +12,7 @@ import pytest
 
 from fitness.ingest_log import LoggedBatch, newest
 from fitness.landing import ingest
+from fitness.privacy.forget import save_suppressions
 from fitness.status import as_text, read_status
 from python_ingest.errors import SettingError
 from python_ingest.feeds import MULTIPLEX, feeds_by_folder
@@ -20,8 +21,8 @@ from python_ingest.suppression import (
     REGISTRATIONS,
     Span,
     Suppressions,
+    for_workers,
     record_file,
-    save_suppressions,
     secret_keys,
 )
 from python_ingest.tables import table_names
@@ -200,7 +201,7 @@ def test_records_of_a_broker_are_refused_as_landed_lines_are(lake: Lake) -> None
         received, "_raw string, _source_file string, _source_modified_at timestamp"
     )
     feeds = feeds_by_folder()[MULTIPLEX]
-    parsed = parse_lines(lines, feeds, forgotten)
+    parsed = parse_lines(lines, feeds, for_workers(lake.spark, forgotten))
     found = {
         str(row["_raw"])
         for table in (*(feed.table for feed in feeds), "unrouted_bz")

@@ -24,6 +24,7 @@ from fitness.status import read_status
 from python_ingest.atomic_write import atomic_write
 from python_ingest.settings import Settings
 from tests.python.lake import (
+    FITNESS,
     Lake,
     all_landed,
     assert_run_lands_and_builds,
@@ -121,6 +122,33 @@ def test_what_lands_reaches_gold_until_a_signal_stops_it(warm_lake: Lake, tmp_pa
     assert_run_lands_and_builds(lake, tmp_path / "run.log")
 
 
+@pytest.mark.slow
+def test_forget_takes_its_turn_and_then_the_run_goes_on(
+    warm_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FITNESS_SECRET", "a key of the tests")
+    lake, log = Lake(tmp_path), tmp_path / "run.log"
+    export(lake.settings)
+    land(lake, 1)
+    process = start_run(log)
+    try:
+        wait_until(lambda: "Built: " in log.read_text(), "a build is done", 300)
+        user = lake.rows("silver.users")[0]["user_id"]
+        command = [*FITNESS, "forget", str(user)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Waiting: " in done.stdout
+        assert "Restarting Spark" in log.read_text()
+        land(lake, 2)
+        wait_until(lambda: all_landed(lake), "the run goes on", 300)
+        log.write_text("")
+        wait_until(lambda: "Built: " in log.read_text(), "it is built", 300)
+        assert user not in {row["user_id"] for row in lake.rows("silver.users")}
+        assert_stops_with_right_tables(process, log, lake)
+    finally:
+        process.kill()
+
+
 def process_of(run: "subprocess.Popen[bytes]", kind: str) -> int:
     """Return the id of a run's process: itself, its JVM or a Python worker; 0 if it has none."""
     if kind == "itself":
@@ -186,7 +214,7 @@ def test_a_heap_that_is_too_small_is_replaced_and_the_run_goes_on(
         large = lake.settings.landing / "kafka_multiplex_bz" / "large.json"
         with atomic_write(large) as file:
             file.write("x" * 80 * 2**20)
-        wait_until(lambda: "Starting Spark anew" in log.read_text(), "Spark was replaced", 300)
+        wait_until(lambda: "Restarting Spark" in log.read_text(), "Spark was replaced", 300)
         large.unlink()
         log.write_text("")
         land(lake, 2)

@@ -41,4 +41,5 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Return a lakehouse in which a person's device and mac address are now another user's."""
     monkeypatch.setattr(scan, "LOGS", tmp_path / "logs")
     monkeypatch.delenv("DBT_LOG_PATH", raising=False)
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "target"))
     return passed_on(tmp_path)

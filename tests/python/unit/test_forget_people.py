@@ -13,15 +13,21 @@ from typer.testing import CliRunner
 from fitness import cli_privacy
 from fitness.cli import app
 from fitness.errors import BuildError
-from fitness.lock import only_one
+from fitness.lock import FORGET, holder, only_one
 from fitness.privacy import forget as forgetting
-from fitness.privacy.forget import allow_again, forget, with_people
+from fitness.privacy.forget import (
+    Forgotten,
+    allow_again,
+    forget,
+    save_suppressions,
+    with_people,
+)
 from fitness.privacy.landing import sweep_files
 from fitness.privacy.people import find_people
 from python_ingest.errors import BusyError, FitnessError, SettingError
 from python_ingest.feeds import read_feeds
 from python_ingest.settings import Settings
-from python_ingest.suppression import Span, read_suppressions, save_suppressions
+from python_ingest.suppression import Span, read_suppressions
 
 TYPES: dict[str, pa.DataType] = {
     "bigint": pa.int64(),
@@ -285,6 +291,7 @@ def test_ids_are_read_from_a_file_one_a_line_with_comments(tmp_path: Path) -> No
         ([9], "No bronze table has user 9"),
         ([7, "--verify", "--purge"], "Give one of"),
         ([7, "--with-names"], "--with-names goes with --verify"),
+        ([7, "--wait", "soon"], "'soon' is not a duration"),
         ([7, "--allow-again"], "Not on the record of the forgotten: 7"),
     ],
 )
@@ -315,6 +322,27 @@ def test_without_the_settings_that_it_needs_nothing_is_started(
     code, output = run(7)
     assert code == 1
     assert message in output
+
+
+def test_spark_has_ended_before_a_continuous_run_goes_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[set[str]] = []
+
+    def note(*_: object) -> None:
+        works = (FORGET, "ingest", "build")
+        held.append({work for work in works if holder(settings.lakehouse, work)})
+
+    monkeypatch.setattr("fitness.cold_start.load_dbt", lambda: None)
+    monkeypatch.setattr("fitness.run.start", note)
+    monkeypatch.setattr("fitness.spark.end_jvm", note)
+    done = Forgotten({}, {}, {}, {}, "all well")
+    monkeypatch.setattr(forgetting, "forget", lambda *_, **__: done)
+    monkeypatch.setattr("fitness.privacy.leftovers.clear_logs", lambda: None)
+    code, output = run(7)
+    assert code == 0
+    assert "Forgot user 7" in output
+    assert held == [{FORGET, "ingest", "build"}, {FORGET}]
 
 
 def test_on_databricks_the_sql_to_run_is_printed_and_nothing_is_done(

@@ -184,6 +184,14 @@ PLANTED: dict[str, tuple[Callable[[Settings], None], Places]] = {
     ),
     "log": (lines("logs/spark.log", "INFO user 13", "WARN Lost user 12."), {("user id", "text")}),
     "sql in a log": (lines("logs/dbt.log.1", LOGGED), {("user id", "text")}),
+    "compiled sql": (
+        lines("target/compiled/fitness/models/gold/days.sql", LOGGED),
+        {("user id", "text")},
+    ),
+    "results of dbt": (
+        lines("target/run_results.json", json.dumps({"results": [{"compiled_code": LOGGED}]})),
+        {("user id", "results.compiled_code")},
+    ),
     "device in a log": (lines("logs/x", "device_id in (6L, 7L)"), {("device", "text")}),
     "mac in a log": (lines("logs/x", f"seen: {MAC}, gone"), {("mac address", "text")}),
     "log of builds": (

@@ -105,7 +105,7 @@ def test_a_refused_line_is_in_no_figure_of_its_chunk_but_counted(
     assert (other["rows"], other["refused"]) == (1, 0)
 
     forgotten = Suppressions((b"a key",)).forget([("device", 2, Span())])
-    encode = chunk_encoder(feeds, forgotten)
+    encode = chunk_encoder(feeds, forgotten.lets_land)
     readings, other = (encode(*chunk) for chunk in chunks)
     assert [readings[name] for name in ("rows", "malformed", "refused")] == [1, 0, 2]
     assert (readings["newest"], readings["new_fields"]) == (5, set())

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fitness.privacy.forget import allow
 from fitness.privacy.people import Ownership, ownerships
 from python_ingest.feeds import MULTIPLEX, feeds_by_folder, read_feeds
 from python_ingest.parse.frames import csv_lines, json_lines
@@ -275,7 +276,7 @@ def test_who_is_allowed_again_returns_with_a_new_registration() -> None:
         (NEW.encode(), OLD.encode()),
         {**FORGOTTEN.hashes, **Suppressions((OLD.encode(),)).forget([("user", 70, ALWAYS)]).hashes},
     )
-    allowed = forgotten.allow("user", 70)
+    allowed = allow(forgotten, "user", 70)
     assert allowed.spans("user", 70) == ()
     assert not refused('{"topic":"workout","value":{"user_id":70}}', allowed)
     assert refused(reading(71, 150), allowed)

@@ -6,17 +6,22 @@ import json
 import pickle
 import re
 from pathlib import Path
+from typing import Any, ClassVar, cast
+from unittest.mock import MagicMock
 
 import pytest
+from pyspark import cloudpickle
 
+from fitness.privacy.forget import save_suppressions
 from python_ingest.errors import SettingError
+from python_ingest.feeds import read_feeds
 from python_ingest.settings import Settings
 from python_ingest.suppression import (
     Span,
     Suppressions,
+    for_workers,
     read_suppressions,
     record_file,
-    save_suppressions,
     secret_keys,
 )
 
@@ -118,6 +123,36 @@ def test_after_a_rotation_of_keys_old_and_new_entries_are_found(
         read_suppressions(settings)
 
 
-def test_workers_get_the_same_answers_and_no_log_shows_a_key() -> None:
-    assert pickle.loads(pickle.dumps(FORGOTTEN)) == FORGOTTEN  # noqa: S301 - our own
+def test_no_log_shows_a_key() -> None:
     assert NEW not in repr(FORGOTTEN)
+
+
+class Broadcast:
+    """Stands in for Spark's: pickled within a function, it is a reference."""
+
+    sent: ClassVar[list[bytes]] = []  # what Spark writes to disk
+
+    def __init__(self, value: object) -> None:
+        self.sent[:] = [pickle.dumps(value)]
+
+    @property
+    def value(self) -> Any:
+        """Return the value, as workers read it."""
+        return pickle.loads(self.sent[0])  # noqa: S301 - our own
+
+
+def test_workers_get_the_hashes_by_a_broadcast_and_the_keys_in_a_small_function() -> None:
+    """Spark writes broadcasts to disk, and functions of more than 1 MiB: there must be no key."""
+    many = FORGOTTEN.forget([("user", user, ALWAYS) for user in range(70, 10_070)])
+    [workouts] = [feed for feed in read_feeds() if feed.table == "workouts_bz"]
+    lines: dict[str, list[Any]] = {"_is_malformed": [False, False], "_raw": ["", ""]}
+    lines["user_id"] = [69, 70]
+    lines[workouts.event_time] = [1.0, 1.0]
+    spark = MagicMock()
+    spark.sparkContext.broadcast = Broadcast
+    function = cast(Any, cloudpickle).dumps(for_workers(spark, many))
+    assert len(function) < 10_000
+    assert pickle.loads(function)(workouts, lines) == [True, False]  # noqa: S301 - our own
+    [written] = Broadcast.sent
+    assert len(written) > 2**20 / 2
+    assert NEW.encode() not in written
