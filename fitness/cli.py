@@ -127,10 +127,13 @@ def ingest(
 ) -> None:
     """Land new files in the bronze tables."""
     from fitness.cold_start import is_small_ingest
+    from fitness.lock import wait_while_forgetting
     from fitness.run import run_ingest, start
 
     with plain_errors():
         settings = read_settings(landing, lakehouse, clean_after, archive)
+        if continuous:
+            wait_while_forgetting(settings.lakehouse)
         short_lived = not continuous and is_small_ingest(settings)
         # Without a metastore, so that builds can go on beside it.
         spark = start(settings, with_metastore=False, short_lived=short_lived)
@@ -182,6 +185,7 @@ def run(
     """Land new files, then build and test; further arguments are passed on to dbt build."""
     from fitness.alerts import Alerts
     from fitness.cold_start import is_small_build, is_small_ingest, load_dbt
+    from fitness.lock import wait_while_forgetting
     from fitness.run import run_both, run_build, run_ingest, start
 
     with plain_errors():
@@ -191,6 +195,7 @@ def run(
         rhythm = Rhythm(*(duration(each) for each in pauses))
         if continuous and any(argument.startswith("--vars") for argument in context.args):
             raise ValueError("--vars cannot be given with --continuous: use dbt_project.yml.")
+        has_paused = continuous and wait_while_forgetting(settings.lakehouse)
         load_dbt()
         short_lived = (
             not continuous and is_small_ingest(settings) and is_small_build(settings, context.args)
@@ -198,7 +203,7 @@ def run(
         with_metastore = not is_served(settings.target)
         spark = start(settings, with_metastore=with_metastore, short_lived=short_lived)
         if continuous:
-            run_both(spark, settings, rhythm, context.args, alerts)
+            run_both(spark, settings, rhythm, context.args, alerts, has_paused=has_paused)
         else:
             with alerts.of_run():
                 run_ingest(spark, settings)

@@ -122,7 +122,7 @@ def forget_users(settings: Settings, ids: Sequence[int], purge: bool, patience: 
     from fitness.alerts import Alerts
     from fitness.build import build
     from fitness.cold_start import load_dbt
-    from fitness.lock import FORGET, only_one
+    from fitness.lock import FORGET, countdown, only_one
     from fitness.privacy.forget import check, forget, when_idle, with_people
     from fitness.privacy.leftovers import clear_logs
     from fitness.run import start
@@ -137,8 +137,9 @@ def forget_users(settings: Settings, ids: Sequence[int], purge: bool, patience: 
     def on_log(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    with only_one(settings.lakehouse, FORGET, patience):
-        with when_idle(settings, patience):
+    left = countdown(patience)
+    with only_one(settings.lakehouse, FORGET, left()):
+        with when_idle(settings, left()):
             spark = start(settings)
         try:
             with progress(f"Forgetting {who}") as add:

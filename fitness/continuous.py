@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from fitness import build_log
 from fitness.errors import HeapError
 from fitness.landing import OnBatch, RepeatedIngest
-from fitness.lock import FORGET, holder, wait_while_forgetting, writing
+from fitness.lock import landing_in_turn, next_round, writing
 from fitness.maintenance import Upkeep
 from fitness.settings import Rhythm
 from python_ingest.errors import FitnessError, SettingError
@@ -36,6 +36,8 @@ def run_continuously(
     stop: Event,
     on_batch: OnBatch,
     build: Callable[[bool], None],
+    *,
+    has_paused: bool = False,
 ) -> None:
     """Land what comes and build it, until `stop` is set; a running batch or build is finished.
 
@@ -44,22 +46,21 @@ def run_continuously(
     and HeapError if Spark must be restarted.
 
     It begins when `fitness forget` has ended, and returns when one waits: only one process at a
-    time can have the metastore open.
+    time can have the metastore open. If the process `has_paused` for one, it waits for an ingest
+    that is at work; else it raises BusyError.
     """
-    if not wait_while_forgetting(settings.lakehouse, stop):
-        return
-    with writing(spark, settings, "ingest"):
+    with landing_in_turn(spark, settings, stop, has_paused=has_paused):
         # A session of its own: dbt's settings are not those of the ingest.
         land_news = RepeatedIngest(spark.newSession(), settings, on_batch)
         build_if_due = RepeatedBuild(rhythm, build)
         tidy_next = Upkeep(spark, settings)
-        while not (stop.is_set() or holder(settings.lakehouse, FORGET)):
-            began = time.monotonic()
+        next_at = -inf
+        while next_round(settings.lakehouse, stop, next_at):
+            next_at = time.monotonic() + rhythm.ingest.total_seconds()
             build_if_due.has_news |= land_news(stop) > 0
             if not stop.is_set() and build_if_due():
                 with writing(spark, settings, "build"):
                     tidy_next()
-            stop.wait(max(0.0, began + rhythm.ingest.total_seconds() - time.monotonic()))
 
 
 class RepeatedBuild:

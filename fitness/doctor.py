@@ -113,6 +113,7 @@ def metastore(settings: Settings) -> Finding:
 
 def metastore_holder(path: Path) -> int | None:
     """Return the id of the process that has files of the metastore open, if any (Linux only)."""
+    path = path.resolve()  # as the paths of open files are
     for fds in Path("/proc").glob("[0-9]*/fd"):
         try:
             if any(fd.readlink().is_relative_to(path) for fd in fds.iterdir()):

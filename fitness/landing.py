@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from fitness import ingest_log
 from fitness.cleaning import EVERY, clean_folder
 from fitness.ingest_log import LoggedBatch
-from fitness.lock import FORGET, holder, wait_while_forgetting, writing
+from fitness.lock import landing_in_turn, next_round, writing
 from fitness.maintenance import Upkeep
 from fitness.spark import check_jvm
 from python_ingest.ingest import catch_up, first_line, is_permanent, prepare
@@ -53,18 +53,20 @@ def ingest_continuously(
     lakehouse, and what RepeatedIngest raises.
     """
     landed: Counter[str] = Counter()
-    while wait_while_forgetting(settings.lakehouse, stop):
-        with writing(spark, settings, "ingest"):
+    has_paused = False
+    while not stop.is_set():
+        with landing_in_turn(spark, settings, stop, has_paused=has_paused):
             land_news, tidy_next = (
                 RepeatedIngest(spark, settings, on_batch),
                 Upkeep(spark, settings, "bronze"),
             )
-            while not (stop.is_set() or holder(settings.lakehouse, FORGET)):
-                began = time.monotonic()
+            next_at = -inf
+            while next_round(settings.lakehouse, stop, next_at):
+                next_at = time.monotonic() + interval.total_seconds()
                 if land_news(stop):
                     tidy_next()
-                stop.wait(max(0.0, began + interval.total_seconds() - time.monotonic()))
         landed += land_news.run.landed
+        has_paused = True
     return landed
 
 

@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -27,6 +27,7 @@ MAINTENANCE = "maintenance"
 FORGET = "forget"  # held also while `fitness forget` waits: continuous runs then pause
 LONGEST_MAINTENANCE = timedelta(minutes=30)  # of a table
 SECONDS_TO_DIE = 60.0  # for the JVM of a process that was killed
+RETRY = 10.0  # seconds until a continuous run that has paused tries again to go on
 
 
 @contextmanager
@@ -109,11 +110,55 @@ def wait_while(find_holder: Callable[[], str | None], patience: timedelta) -> No
         time.sleep(POLL)
 
 
-def wait_while_forgetting(lakehouse: Path, stop: Event) -> bool:
-    """Wait while `fitness forget` waits or works; return False if `stop` is set by then."""
+def countdown(patience: timedelta) -> Callable[[], timedelta]:
+    """Return a function that returns what is left of `patience`, which begins now."""
+    until = time.monotonic() + patience.total_seconds()
+    return lambda: timedelta(seconds=until - time.monotonic())
+
+
+@contextmanager
+def landing_in_turn(
+    spark: "SparkSession", settings: Settings, stop: Event, *, has_paused: bool
+) -> Iterator[None]:
+    """Hold the lock of the ingest when nobody is being forgotten; without it if `stop` is set.
+
+    Raises BusyError if another ingest is at work. After a pause for `fitness forget`, in which that
+    one may have begun, it waits for it too.
+    """
+    with ExitStack() as stack:
+        while True:
+            has_paused |= wait_while_forgetting(settings.lakehouse, stop)
+            if stop.is_set():
+                break
+            try:
+                stack.enter_context(writing(spark, settings, "ingest"))
+                break
+            except BusyError as error:
+                if not has_paused:
+                    raise
+                log.info("%s Trying again in %.0f s.", error, RETRY)
+                stop.wait(RETRY)
+        yield
+
+
+def wait_while_forgetting(lakehouse: Path, stop: Event | None = None) -> bool:
+    """Wait while `fitness forget` waits or works, or until `stop` is set; return if it had to."""
+    stop, has_waited = stop or Event(), False
     while holder(lakehouse, FORGET) and not stop.wait(POLL):
-        pass
-    return not stop.is_set()
+        has_waited = True
+    return has_waited
+
+
+def next_round(lakehouse: Path, stop: Event, at: float) -> bool:
+    """Wait until a time of time.monotonic() for the next round of a continuous run.
+
+    Return False at once when `stop` is set or `fitness forget` waits.
+    """
+    while not (stop.is_set() or holder(lakehouse, FORGET)):
+        if (seconds := at - time.monotonic()) <= 0:
+            return True
+        stop.wait(min(seconds, POLL))
+    return False
 
 
 def lock_file(lakehouse: Path, work: str) -> Path:

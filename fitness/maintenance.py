@@ -144,9 +144,9 @@ class Upkeep:
                 tidy(self._spark, table, retention(name, unread))
                 cut_log(table, retention(name, unread, LEAST_LOG, LONGEST_LOG, LEAST_LOG))
                 self._tidied[table] = last_commit_time(table)
-            except (PySparkException, Py4JJavaError):
+            except (PySparkException, Py4JJavaError, SettingError):
                 # Such as a conflict with another writer. It is due again after its next commits.
-                log.warning("%s was not compacted.", table, exc_info=True)
+                log.warning("%s was not maintained.", table, exc_info=True)
 
 
 def all_tables(settings: Settings) -> dict[str, Path]:

@@ -85,8 +85,10 @@ def run_both(
     rhythm: Rhythm,
     arguments: list[str],
     alerts: "Alerts",
+    *,
+    has_paused: bool = False,
 ) -> None:
-    """Land and build continuously until stopped."""
+    """Land and build continuously until stopped; `has_paused` as in run_continuously()."""
     from fitness.continuous import are_whole_tests_due, check_heap, run_continuously
 
     has_built = False
@@ -110,7 +112,9 @@ def run_both(
     console.print("Landing and building continuously, until stopped.")
     with alerts.of_run():
         try:
-            run_continuously(spark, settings, rhythm, stop, on_batch(log.info), build_next)
+            run_continuously(
+                spark, settings, rhythm, stop, on_batch(log.info), build_next, has_paused=has_paused
+            )
         except HeapError as error:
             if stop.is_set():
                 return

@@ -114,7 +114,7 @@ class FileStream(Stream):
             files = self.skip(files, self.changed_since(files, attempt.since))
         if not files:
             return []
-        parsed = parse_files(self.run.spark, files, self.feeds, self.run.lets_land())
+        parsed = parse_files(self.run.spark, files, self.feeds, self.run.line_filter())
         with cached(parsed) as chunks:
             unreadable = {chunk.source: chunk.problem for chunk in chunks if chunk.problem}
             # Files that changed during the read are skipped too.

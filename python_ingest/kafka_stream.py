@@ -45,7 +45,7 @@ class KafkaStream(Stream):
 
     def land(self, frame: DataFrame, attempt: Attempt) -> None:
         """Land a batch of lines."""
-        with cached(parsed := parse_lines(frame, self.feeds, self.run.lets_land())) as chunks:
+        with cached(parsed := parse_lines(frame, self.feeds, self.run.line_filter())) as chunks:
             self.write(parsed, chunks, attempt)
 
 

@@ -26,13 +26,7 @@ from python_ingest.feeds import UNROUTED, Feed
 from python_ingest.parse.frames import rows_of
 from python_ingest.recovery import newest, read_position, reset, reset_reason
 from python_ingest.settings import Settings
-from python_ingest.suppression import (
-    REGISTRATIONS,
-    LetsLand,
-    for_workers,
-    read_suppressions,
-    record_file,
-)
+from python_ingest.suppression import REGISTRATIONS, LetsLand, read_suppressions, record_file
 from python_ingest.tables import (
     INGESTED_AT,
     append,
@@ -82,18 +76,25 @@ class Run:
     settings: Settings
     on_batch: Callable[[BatchFigures], None] = lambda _: None
     landed: Counter[str] = field(default_factory=Counter)
-    closed: list[Any] = field(default_factory=list)  # a state, and what lets_land() returned
+    lock: Lock = field(default_factory=Lock)
+    # A state; the suppressions then, their broadcast, and what line_filter() returns.
+    known: list[Any] = field(default_factory=lambda: [None] * 4)
 
-    def lets_land(self) -> LetsLand | None:
-        """Return what tells which lines land, if anybody is forgotten; registrations end spans."""
+    def line_filter(self) -> LetsLand | None:
+        """Return the function that says which lines may land; None if nobody is forgotten."""
         if not (file := record_file(self.settings)).exists():
             return None
-        state = (file.stat().st_mtime_ns, self.landed[REGISTRATIONS])
-        if state not in self.closed:
-            found = read_suppressions(self.settings)
-            ended = registrations(self.spark, self.settings)
-            self.closed[:] = state, found and for_workers(self.spark, found.closed_by(ended))
-        return cast(LetsLand, self.closed[1])
+        with self.lock:
+            state = (file.stat().st_mtime_ns, self.landed[REGISTRATIONS])
+            if state != self.known[0] and (found := read_suppressions(self.settings)):
+                found = found.closed_by(registrations(self.spark, self.settings))
+                if found != self.known[1]:
+                    old, hashes = self.known[2], self.spark.sparkContext.broadcast(found.hashes)
+                    self.known[1:] = found, hashes, found.for_workers(hashes)
+                    if old:  # No task needs it: registrations land alone, see catch_up().
+                        old.destroy()
+                self.known[0] = state
+            return cast(LetsLand, self.known[3])
 
 
 @dataclass(frozen=True)

@@ -192,15 +192,14 @@ class Suppressions:
                 hashes |= {name: tuple(span.until(at) for span in hashes[name]) for name in names}
         return replace(self, hashes=hashes)
 
+    def for_workers(self, hashes: Any) -> LetsLand:
+        """Return lets_land() as a small function for Spark's workers; `hashes` is a broadcast.
 
-def for_workers(spark: Any, suppressions: Suppressions) -> LetsLand:
-    """Return lets_land() as a small function for Spark's workers: they get the hashes by broadcast.
-
-    Spark writes broadcasts to disk, and would write a function of more than 1 MiB, with the keys.
-    """
-    hashes = spark.sparkContext.broadcast(suppressions.hashes)
-    without_hashes = replace(suppressions, hashes={})
-    return lambda feed, lines: replace(without_hashes, hashes=hashes.value).lets_land(feed, lines)
+        Spark writes broadcasts to disk, and functions of more than 1 MiB. A smaller function, and
+        the keys with it, is in Spark's tasks: on disk only if memory is short.
+        """
+        small = replace(self, hashes={})
+        return lambda feed, lines: replace(small, hashes=hashes.value).lets_land(feed, lines)
 
 
 def record_file(settings: Settings) -> Path:

@@ -27,7 +27,7 @@ COMMON = (
 BROKER = "key string, topic string, `partition` bigint, offset bigint, timestamp double"
 PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
-    # No query filters bronze by value, so statistics of columns would be of no use.
+    # Queries seldom filter bronze by value: statistics of columns would cost more than they save.
     "delta.dataSkippingNumIndexedCols": "0",
 }
 # Small files are compacted as they are written. Open-source Delta would compact at the first append

@@ -14,7 +14,7 @@ from delta import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - as in Spark's documentation
 
-from fitness.old_lines import LINES, READINGS, kept_from
+from fitness.old_lines import LINES, READINGS, folder, read_kept_from
 from python_ingest.feeds import UNROUTED, Column, Feed, read_feeds
 from python_ingest.settings import Settings
 from python_ingest.suppression import (
@@ -52,7 +52,7 @@ def sweep_bronze(
     feeds: dict[str, Feed | None] = {feed.table: feed for feed in read_feeds()}
     removed = {}
     if count := delete_old_readings(spark, settings, suppressions):
-        removed[f"silver.{READINGS}"] = count
+        removed[READINGS] = count
     # Registrations last: a build after a killed sweep must not give readings to the next owner.
     for table in sorted({**feeds, UNROUTED: None}, key=lambda table: table == REGISTRATIONS):
         path, feed = Path(address(settings, table)), feeds.get(table)
@@ -71,12 +71,12 @@ def sweep_bronze(
 
 def delete_old_readings(spark: SparkSession, settings: Settings, suppressions: Suppressions) -> int:
     """Delete from silver the refused readings whose lines may be gone; return how many."""
-    until, path = kept_from(spark, settings), settings.lakehouse / "silver" / READINGS
-    if until is None or not is_table(path):
+    kept_from, path = read_kept_from(spark, settings), folder(settings, READINGS)
+    if kept_from is None or not is_table(path):
         return 0
-    [feed] = [feed for feed in read_feeds() if feed.table == LINES]
+    [feed] = [feed for feed in read_feeds() if f"bronze.{feed.table}" == LINES]
     [(kind, column)] = judged_by(feed)
-    is_old = f"line.event_date < date'{until}'"
+    is_old = f"line.event_date < date'{kept_from}'"
     readings = DeltaTable.forPath(spark, str(path)).toDF().alias("line").where(is_old)
     values = [value for (value,) in readings.select(of_line(column)).distinct().collect()]
     rows = forgotten_ids(column.data_type, kind, values, suppressions)

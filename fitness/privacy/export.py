@@ -38,8 +38,9 @@ Each file has the rows of one table that are theirs: by the user id where a row 
 device or mac address in the time that it was theirs. A line that could not be read is theirs if it
 names them. Instants are in UTC. `_raw` and `raw` are lines as they were received.
 
-Not in here: lines that have landed and are not ingested yet, the landed files and their archive,
-which have the lines that bronze keeps, old versions of the tables, logs, and backups.
+Not in here: lines that have landed and are not ingested yet; the landed files and their archive,
+which have the lines of bronze, and those that bronze no longer keeps (the var retention_days); old
+versions of the tables, logs, and backups.
 """
 INDENTED: Any = {"width": 98, "initial_indent": "  ", "subsequent_indent": "    "}
 KINDS = ("models", "snapshots", "seeds")

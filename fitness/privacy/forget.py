@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from fitness.doctor import metastore_holder
 from fitness.errors import BuildError
-from fitness.lock import FORGET, only_one, wait_while, writing
+from fitness.lock import countdown, only_one, wait_while, writing
 from fitness.privacy.bronze import sweep_bronze
 from fitness.privacy.landing import sweep_files
 from fitness.privacy.leftovers import sweep_leftovers
@@ -76,16 +76,16 @@ def when_idle(settings: Settings, patience: timedelta) -> Iterator[None]:
     """Hold the locks of the ingest and of builds, and wait until no process has the metastore open.
 
     Start Spark inside: a build has the metastore open for a moment longer than its lock. Raises
-    BusyError if one of the three is not free after `patience`.
+    BusyError if not all three are free after `patience`.
     """
-    lakehouse = settings.lakehouse
+    lakehouse, left = settings.lakehouse, countdown(patience)
 
     def find_holder() -> str | None:
         found = metastore_holder(lakehouse / "metastore")
         return None if found is None else f"Process {found} has the metastore of {lakehouse} open"
 
-    with only_one(lakehouse, "ingest", patience), only_one(lakehouse, "build", patience):
-        wait_while(find_holder, patience)
+    with only_one(lakehouse, "ingest", left()), only_one(lakehouse, "build", left()):
+        wait_while(find_holder, left())
         yield
 
 
@@ -172,8 +172,8 @@ def allow_again(
     `now` is in epoch seconds. Raises FitnessError if a user is not on the record, BusyError if an
     ingest is at work for longer than `patience`.
     """
-    wanted, lakehouse = sorted({*user_ids}), settings.lakehouse
-    with only_one(lakehouse, FORGET, patience), only_one(lakehouse, "ingest", patience):
+    wanted = sorted({*user_ids})
+    with only_one(settings.lakehouse, "ingest", patience):
         record = read_suppressions(settings)
         missing = [user for user in wanted if not (record and record.spans(USER, user))]
         if record is None or missing:

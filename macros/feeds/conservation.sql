@@ -166,14 +166,14 @@ select * from problems
 
 {# Query: rows of silver that no line accounts for, but for those whose lines may have been deleted. #}
 {% macro rows_without_line(feed, same_row) %}
-    {%- set horizon = kept_from(feed) %}
+    {%- set kept_from = kept_from(feed) %}
     select
         'row of silver without a line' as problem,
         to_json(struct(kept.*)) as raw
     from kept
     left anti join lines as line on line.reason is null and {{ same_row }}
-    {%- if horizon %}
-    where kept.event_date >= {{ horizon }}
+    {%- if kept_from %}
+    where kept.event_date >= {{ kept_from }}
     {%- endif %}
 {%- endmacro %}
 

@@ -1,4 +1,4 @@
--- training_days, without what tells who the members are. Grain: one row per member and date.
+-- training_days, without identifiers. Grain: one row per member and date.
 
 select
     {{ pseudonym('user_id') }} as member,

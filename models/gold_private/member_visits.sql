@@ -1,5 +1,4 @@
--- The visits to gyms by the hour of the login, without what tells who the members are. Grain: one row per member, gym
--- and hour_start.
+-- The visits to gyms by the hour of the login, without identifiers. Grain: one row per member, gym and hour_start.
 
 with
 

@@ -1,4 +1,4 @@
--- The registered users, without what tells who they are, and how much they have trained. Grain: one row per member.
+-- The registered users, without identifiers, and how much they have trained. Grain: one row per member.
 
 with
 

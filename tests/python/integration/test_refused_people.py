@@ -21,7 +21,6 @@ from python_ingest.suppression import (
     REGISTRATIONS,
     Span,
     Suppressions,
-    for_workers,
     record_file,
     secret_keys,
 )
@@ -201,7 +200,8 @@ def test_records_of_a_broker_are_refused_as_landed_lines_are(lake: Lake) -> None
         received, "_raw string, _source_file string, _source_modified_at timestamp"
     )
     feeds = feeds_by_folder()[MULTIPLEX]
-    parsed = parse_lines(lines, feeds, for_workers(lake.spark, forgotten))
+    hashes = lake.spark.sparkContext.broadcast(forgotten.hashes)
+    parsed = parse_lines(lines, feeds, forgotten.for_workers(hashes))
     found = {
         str(row["_raw"])
         for table in (*(feed.table for feed in feeds), "unrouted_bz")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fitness import cold_start, doctor, run
+from fitness import cold_start, doctor, lock, run
 from fitness.cli import app
 from python_ingest.settings import Settings
 
@@ -103,6 +103,28 @@ def test_a_build_by_a_server_starts_no_spark(
     assert CliRunner().invoke(app, ["build", "--target", target]).exit_code == 0
     assert [settings.target for settings in builds] == [target]
     assert starts == started
+
+
+@pytest.mark.parametrize("command", ["ingest", "run"])
+def test_a_continuous_run_starts_spark_when_nobody_is_being_forgotten(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    done: list[str] = []
+
+    def wait_while_forgetting(_: Path) -> bool:
+        done.append("wait")
+        return True
+
+    def run_both(*_: object, has_paused: bool) -> None:
+        assert has_paused
+
+    monkeypatch.setattr(lock, "wait_while_forgetting", wait_while_forgetting)
+    monkeypatch.setattr(cold_start, "load_dbt", lambda: None)
+    monkeypatch.setattr(run, "start", lambda *_, **__: done.append("start"))
+    monkeypatch.setattr(run, "run_ingest", lambda *_, **__: None)
+    monkeypatch.setattr(run, "run_both", run_both)
+    assert CliRunner().invoke(app, [command, "--continuous"]).exit_code == 0
+    assert done == ["wait", "start"]
 
 
 def test_doctor_says_what_is_wrong_and_how_to_fix_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from queue import Queue
@@ -18,6 +18,7 @@ import pytest
 
 from fitness.alerts import Alerts
 from fitness.continuous import run_continuously
+from fitness.doctor import metastore_holder
 from fitness.landing import ingest_continuously
 from fitness.lock import FORGET, holder, only_one
 from fitness.privacy.forget import when_idle
@@ -41,8 +42,8 @@ OTHERS = [
     (OPEN, "metastore/db.lck", "Process {} has the metastore"),
 ]
 SPARK: Any = MagicMock()
-MINUTE, OFTEN = timedelta(minutes=1), timedelta(milliseconds=10)
-RHYTHM = Rhythm(OFTEN, OFTEN, timedelta(hours=1))
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+RHYTHM = Rhythm(HOUR, timedelta(), HOUR)
 
 
 @pytest.fixture
@@ -119,21 +120,77 @@ def test_when_its_patience_is_over_it_says_whom_to_stop(
     assert at_work(settings) == [None, None]
 
 
+def test_its_patience_is_for_all_that_it_waits_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patiences: list[float] = []
+
+    def wait_while(_: object, patience: timedelta) -> None:
+        patiences.append(patience.total_seconds())
+        now[0] += 20
+
+    now = [0.0]
+    monkeypatch.setattr("fitness.lock.time", MagicMock(monotonic=lambda: now[0]))
+    monkeypatch.setattr("fitness.lock.wait_while", wait_while)
+    monkeypatch.setattr("fitness.privacy.forget.wait_while", wait_while)
+    with when_idle(settings, MINUTE):
+        assert patiences == [60, 40, 20]
+
+
+def test_the_process_that_has_the_metastore_open_is_found_through_a_link(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (link := tmp_path / "link").symlink_to(settings.lakehouse)
+    with other(OPEN, link, "metastore/db.lck") as process:
+        assert metastore_holder(link / "metastore") == process.pid
+
+
 def test_a_continuous_ingest_pauses_while_people_are_forgotten(
     settings: Settings, rounds: "Queue[Event]"
 ) -> None:
     stop = Event()
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(ingest_continuously, SPARK, settings, OFTEN, stop)
+        running = pool.submit(ingest_continuously, SPARK, settings, HOUR, stop)
         try:
             rounds.get(timeout=60)
             with only_one(settings.lakehouse, FORGET), when_idle(settings, MINUTE):
-                while not rounds.empty():
-                    rounds.get()
+                pass
             rounds.get(timeout=60)
         finally:
             stop.set()
         running.result()
+        assert rounds.empty()
+
+
+def test_after_a_pause_a_continuous_ingest_waits_for_an_ingest_that_was_quicker(
+    settings: Settings, rounds: "Queue[Event]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: Queue[str] = Queue()
+    monkeypatch.setattr("fitness.lock.RETRY", 0.01)
+    monkeypatch.setattr("fitness.lock.log.info", lambda text, *of: tries.put(text % of))
+    stop = Event()
+    with ThreadPoolExecutor(1) as pool, ExitStack() as quicker:
+        running = pool.submit(ingest_continuously, SPARK, settings, HOUR, stop)
+        try:
+            rounds.get(timeout=60)
+            with only_one(settings.lakehouse, FORGET):
+                quicker.enter_context(only_one(settings.lakehouse, "ingest", MINUTE))
+            while "Trying again" not in tries.get(timeout=60):
+                pass
+            quicker.close()
+            rounds.get(timeout=60)
+        finally:
+            stop.set()
+        running.result()
+
+
+def test_a_continuous_run_that_has_not_paused_is_refused_beside_an_ingest(
+    settings: Settings, rounds: "Queue[Event]"
+) -> None:
+    arguments = (SPARK, settings, RHYTHM, Event(), MagicMock(), MagicMock())
+    with only_one(settings.lakehouse, "ingest"), pytest.raises(BusyError, match="Another ingest"):
+        run_continuously(*arguments)
+    assert rounds.empty()
 
 
 def test_a_continuous_run_begins_when_people_are_forgotten_and_ends_for_the_next(
@@ -160,7 +217,7 @@ def test_a_stop_ends_the_pause(settings: Settings, rounds: "Queue[Event]") -> No
     stop = Event()
     stop.set()
     with only_one(settings.lakehouse, FORGET), when_idle(settings, timedelta()):
-        assert not ingest_continuously(SPARK, settings, OFTEN, stop)
+        assert not ingest_continuously(SPARK, settings, HOUR, stop)
         run_continuously(SPARK, settings, RHYTHM, stop, MagicMock(), MagicMock())
     assert rounds.empty()
 

@@ -16,10 +16,12 @@ from fitness.privacy.forget import save_suppressions
 from python_ingest.errors import SettingError
 from python_ingest.feeds import read_feeds
 from python_ingest.settings import Settings
+from python_ingest.stream import Run
 from python_ingest.suppression import (
+    REGISTRATIONS,
+    Registration,
     Span,
     Suppressions,
-    for_workers,
     read_suppressions,
     record_file,
     secret_keys,
@@ -148,11 +150,33 @@ def test_workers_get_the_hashes_by_a_broadcast_and_the_keys_in_a_small_function(
     lines: dict[str, list[Any]] = {"_is_malformed": [False, False], "_raw": ["", ""]}
     lines["user_id"] = [69, 70]
     lines[workouts.event_time] = [1.0, 1.0]
-    spark = MagicMock()
-    spark.sparkContext.broadcast = Broadcast
-    function = cast(Any, cloudpickle).dumps(for_workers(spark, many))
+    function = cast(Any, cloudpickle).dumps(many.for_workers(Broadcast(many.hashes)))
     assert len(function) < 10_000
     assert pickle.loads(function)(workouts, lines) == [True, False]  # noqa: S301 - our own
     [written] = Broadcast.sent
     assert len(written) > 2**20 / 2
     assert NEW.encode() not in written
+
+
+def test_hashes_are_broadcast_again_only_if_a_registration_has_ended_a_span(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Registration] = []
+    monkeypatch.setattr("python_ingest.stream.registrations", lambda *_: found)
+    broadcasts: list[MagicMock] = []
+
+    def broadcast(value: object) -> MagicMock:
+        broadcasts.append(MagicMock(value=value))
+        return broadcasts[-1]
+
+    run = Run(MagicMock(**{"sparkContext.broadcast": broadcast}), settings)
+    assert run.line_filter() is None
+    save_suppressions(settings, FORGOTTEN)
+    first = run.line_filter()
+    for registration in (("device", 72, 160.0, 8), ("device", 71, 160.0, 8)):
+        assert run.line_filter() is first
+        found.append(registration)
+        run.landed[REGISTRATIONS] += 1
+    assert run.line_filter() is not first
+    assert [each.destroy.called for each in broadcasts] == [True, False]
+    assert broadcasts[1].value == FORGOTTEN.closed_by(found).hashes
