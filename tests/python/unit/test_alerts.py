@@ -480,11 +480,13 @@ def test_a_build_of_the_command_line_posts_the_events_of_dbt(
 def test_a_continuous_run_that_ends_with_an_error_is_posted_and_recovers_with_a_build(
     settings: Settings, alerts: Alerts, server: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> NoReturn:
+    def fail(*_: object, **__: object) -> NoReturn:
         raise IngestError("A stream cannot continue.", is_permanent=True)
 
-    def build_once(*given: Any) -> None:
-        given[-1](True)
+    def build_once(*given: Any, **_: object) -> None:
+        stop, build = given[3], given[5]
+        build(True)
+        stop.set()
         assert server.texts[-1] == "run: recovered"
 
     monkeypatch.setattr("fitness.run.stop_on_signals", Event)
