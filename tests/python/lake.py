@@ -30,7 +30,7 @@ from python_ingest import file_stream
 from python_ingest.settings import Settings
 from python_ingest.stream import cached
 from python_ingest.suppression import record_file
-from python_ingest.tables import table_names
+from python_ingest.tables import is_table, table_names
 from tests.python.reference import KEYS, tables
 from tests.python.reference_gold import GOLD
 from tests.python.worlds import compare
@@ -64,20 +64,28 @@ class Lake:
         empty_lakehouse(self.spark, self.settings)
         shutil.rmtree(self.settings.landing, ignore_errors=True)
 
-    def save(self, copy: Path) -> None:
+    def save(self, copy: Path) -> Path:
         """Copy the landing folder and the lakehouse, except its metastore, to an empty folder."""
         for name, folder in self._folders().items():
-            for source in folder.iterdir():
+            for source in folder.glob("*"):
                 if source.name != "metastore":
                     copy_tree(source, copy / name / source.name)
+        return copy
 
     def restore(self, copy: Path) -> None:
         """Restore what was saved; no other table may have been created since."""
         for name, folder in self._folders().items():
-            for saved in (copy / name).iterdir():
+            for saved in (copy / name).glob("*"):
                 shutil.rmtree(folder / saved.name, ignore_errors=True)
                 copy_tree(saved, folder / saved.name)
         self.forget_logs()
+
+    def register(self) -> None:
+        """Make the tables known to the metastore, which was emptied since they were saved."""
+        for folder in filter(is_table, self.settings.lakehouse.glob("*/*")):
+            layer, path = folder.parent.name, str(folder).replace("'", "\\'")
+            self.spark.sql(f"create schema if not exists {layer} location '{layer}'")
+            self.spark.sql(f"create table {layer}.{folder.name} using delta location '{path}'")
 
     def _folders(self) -> dict[str, Path]:
         return {"landing": self.settings.landing, "lakehouse": self.settings.lakehouse}

@@ -170,6 +170,15 @@ def write_shops(project: ProjectFolder) -> None:
     project.model("shops", SHOPS)
 
 
+def restored_shops(lake: Lake, folder: Path, copy: Path) -> SmallProject:
+    """Write these models, and restore a copy of their tables into an empty lakehouse."""
+    project = SmallProject(lake, folder)
+    write_shops(project)
+    lake.restore(copy)
+    lake.register()
+    return project
+
+
 def change_sales(project: ProjectFolder) -> None:
     """Add a sale and change another."""
     project.rows("insert into silver.sales values (4, 'b', 5)")

@@ -10,7 +10,7 @@ from tests.mutants.plugin import CHOSEN
 from tests.python.lake import Lake, free_port
 from tests.python.scenarios import ScenarioFunction, ScenarioRunner
 from tests.python.server import Server, serve
-from tests.python.small_project import SmallProject, change_sales, write_shops
+from tests.python.small_project import SmallProject, change_sales, restored_shops, write_shops
 from tests.python.worlds import world_from_seed
 
 
@@ -32,9 +32,7 @@ def saved_world(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Pa
     world_from_seed(60).write_all(warm_lake.settings.landing)
     warm_lake.ingest()
     warm_lake.build_and_test()
-    copy = tmp_path_factory.mktemp("saved")
-    warm_lake.save(copy)
-    return copy
+    return warm_lake.save(tmp_path_factory.mktemp("saved"))
 
 
 @pytest.fixture
@@ -90,10 +88,20 @@ def run_scenario(
     return check
 
 
-@pytest.fixture
-def shops(project: SmallProject) -> SmallProject:
-    """Sales and the sums of each shop, built, and then more of both."""
+@pytest.fixture(scope="session")
+def saved_shops(
+    warm_lake: Lake, project_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Return the folder with a copy of the lakehouse of shops()."""
+    warm_lake.empty()
+    project = SmallProject(warm_lake, project_folder)
     write_shops(project)
     project.build()
     change_sales(project)
-    return project
+    return warm_lake.save(tmp_path_factory.mktemp("saved"))
+
+
+@pytest.fixture
+def shops(lake: Lake, project_folder: Path, saved_shops: Path) -> SmallProject:
+    """Sales and the sums of each shop, built, and then more of both."""
+    return restored_shops(lake, project_folder, saved_shops)

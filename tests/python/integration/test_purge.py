@@ -13,20 +13,34 @@ from fitness.maintenance import write_checkpoint
 from fitness.privacy.purge import cut_logs, purge, renew_logs
 from python_ingest.errors import FitnessError
 from python_ingest.settings import Settings
-from tests.python.small_project import SmallProject
+from tests.python.lake import Lake
+from tests.python.small_project import SmallProject, restored_shops
 
 SHOP = "Rosebud"
 SUMS = "select shop, amount from silver.shops order by shop"
 
 
-@pytest.fixture
-def closed(shops: SmallProject) -> SmallProject:
-    """Sales of which one, the only one of its shop, was built and deleted; nothing is unread."""
+@pytest.fixture(scope="module")
+def saved_closed(
+    warm_lake: Lake,
+    project_folder: Path,
+    saved_shops: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Return the folder with a copy of the lakehouse of closed()."""
+    warm_lake.empty()
+    shops = restored_shops(warm_lake, project_folder, saved_shops)
     shops.rows(f"insert into silver.sales values (9, '{SHOP}', 7)")
     shops.build()
     shops.rows(f"delete from silver.sales where shop = '{SHOP}'")
     shops.build()
-    return shops
+    return warm_lake.save(tmp_path_factory.mktemp("saved"))
+
+
+@pytest.fixture
+def closed(lake: Lake, project_folder: Path, saved_closed: Path) -> SmallProject:
+    """Sales of which one, the only one of its shop, was built and deleted; nothing is unread."""
+    return restored_shops(lake, project_folder, saved_closed)
 
 
 def run_purge(shops: SmallProject, build: Callable[[], object] | None = None) -> list[str]:
