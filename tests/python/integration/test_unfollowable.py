@@ -1,6 +1,7 @@
 """Where changes cannot be followed, models are compared whole and say so."""
 
 import os
+import shutil
 import time
 from datetime import UTC, datetime
 
@@ -111,6 +112,8 @@ def check(shops: SmallProject, reason: str) -> None:
 
 def test_watermarks_that_were_lost_are_noticed(shops: SmallProject) -> None:
     shops.rows("drop table ops.watermarks")
+    shutil.rmtree(shops.lake.settings.lakehouse / "ops" / "watermarks")
+    shops.lake.forget_logs()
     check(shops, "silver.shops: compared whole, because it has no watermark on silver.sales")
 
 
