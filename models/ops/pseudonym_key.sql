@@ -2,7 +2,7 @@
 {{ config(unique_key=['key'], full_refresh=false) }}
 
 {% if read_mode() == 'full' -%}
-    -- aes_encrypt() begins its result with 96 bits from a secure generator; those of uuid() and rand() could be guessed.
+    -- aes_encrypt() begins its result with 96 bits from a secure generator; uuid() and rand() could be guessed.
     select sha2(aes_encrypt('', '0000111122223333'), 256) as key
 {%- else -%}
     select key from {{ this }}
