@@ -26,7 +26,8 @@ LINES, READINGS = "bronze.heart_rate_bz", "silver.heart_rate"  # `layer.name`
 KEPT_FROM = "fitness.kept_from"
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 NOT_FOLLOWED = "maintenance"  # as incremental/README.md says
-DATE = "cast(timestamp_micros(cast(rint(time * 1000000) as bigint)) as date)"
+MICROS = "rint(time * 1000000)"  # the instant of a line, as instant() in macros/rules
+DATE = f"cast(timestamp_micros(cast({MICROS} as bigint)) as date)"
 # The columns have other names than those of the lines, which the contract's conditions name.
 READING = (
     "device_id as _device_id",
@@ -35,7 +36,7 @@ READING = (
 )
 # A newer line than silver's, which a build has yet to read, stays: see newest_by of heart_rate.
 IS_IN_SILVER = (
-    "device_id = _device_id and rint(time * 1000000) = _micros "
+    f"device_id = _device_id and {MICROS} = _micros "
     "and struct(timestamp, offset, heartrate) <= _newest"
 )
 

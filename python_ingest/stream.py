@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -77,8 +77,8 @@ class Run:
     on_batch: Callable[[BatchFigures], None] = lambda _: None
     landed: Counter[str] = field(default_factory=Counter)
     lock: Lock = field(default_factory=Lock)
-    # A state; the suppressions then, their broadcast, and what line_filter() returns.
-    known: list[Any] = field(default_factory=lambda: [None] * 4)
+    # Of line_filter(): the state that it saw last, the forgotten, their hashes, and the filter.
+    known: dict[str, Any] = field(default_factory=dict)
 
     def line_filter(self) -> LetsLand | None:
         """Return the function that says which lines may land; None if nobody is forgotten."""
@@ -86,15 +86,16 @@ class Run:
             return None
         with self.lock:
             state = (file.stat().st_mtime_ns, self.landed[REGISTRATIONS])
-            if state != self.known[0] and (found := read_suppressions(self.settings)):
+            if state != self.known.get("state") and (found := read_suppressions(self.settings)):
                 found = found.closed_by(registrations(self.spark, self.settings))
-                if found != self.known[1]:
-                    old, hashes = self.known[2], self.spark.sparkContext.broadcast(found.hashes)
-                    self.known[1:] = found, hashes, found.for_workers(hashes)
+                if found != self.known.get("found"):
+                    old = self.known.get("hashes")
+                    hashes = self.spark.sparkContext.broadcast(found.hashes)
+                    self.known.update(found=found, hashes=hashes, filter=found.for_workers(hashes))
                     if old:  # No task needs it: registrations land alone, see catch_up().
                         old.destroy()
-                self.known[0] = state
-            return cast(LetsLand, self.known[3])
+                self.known["state"] = state
+            return self.known.get("filter")
 
 
 @dataclass(frozen=True)

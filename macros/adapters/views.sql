@@ -1,4 +1,4 @@
-{# dbt's view, but no statement if the view has this SQL already: each one costs a tenth of a build without news. #}
+{# dbt's view, but no statement if the view has this SQL already: three of them cost a tenth of a build without news. #}
 {% materialization view, adapter='spark' %}
     {% set known = load_relation(this) %}
     {# Spark leaves out the comments before the query. #}

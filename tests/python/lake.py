@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from deltalake import DeltaTable
@@ -34,6 +35,9 @@ from python_ingest.tables import is_table, table_names
 from tests.python.reference import KEYS, tables
 from tests.python.reference_gold import GOLD
 from tests.python.worlds import compare
+
+if TYPE_CHECKING:
+    from dbt_common.events.base_types import EventMsg
 
 Tables = Mapping[str, list[dict[str, object]]]
 # Half of a session's processor time would go into compilation, most of it by C2, which pays off in
@@ -130,6 +134,17 @@ class Lake:
         build(self.settings, [*MODELS_ONLY, *arguments], on_log=messages.append)
         return messages
 
+    def statements_of(self, *arguments: str) -> list[str]:
+        """Build with arguments for dbt; return the SQL of all its statements."""
+        statements: list[str] = []
+
+        def on_event(event: "EventMsg") -> None:
+            if event.info.name == "SQLQuery":
+                statements.append(event.data.sql)
+
+        build(self.settings, arguments, on_event=on_event)
+        return statements
+
     def build_and_test(self, *arguments: str) -> None:
         """Build as users do: models, snapshots and tests of the data."""
         build(self.settings, [*EVERYDAY, *arguments])
@@ -190,6 +205,11 @@ def landed_lines(landing: Path) -> Counter[str]:
     return found
 
 
+def compared_whole(messages: Iterable[str]) -> list[str]:
+    """Return the messages of models that were compared whole."""
+    return [message for message in messages if "compared whole" in message]
+
+
 def land(lake: Lake, seed: int) -> None:
     """Land the records of a small generated gym, in other files for every seed."""
     world = Gym(users=3, days=1, seed=seed, files=3, readings=300)
@@ -234,20 +254,27 @@ def start_run(log: Path) -> "subprocess.Popen[bytes]":
         )
 
 
-def assert_run_lands_and_builds(lake: Lake, log: Path) -> None:
-    """Land files during a continuous run, and assert that they reach gold."""
+@contextmanager
+def run_that_has_built(lake: Lake, log: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    """Land files, start a continuous run, and wait until it has built them; kill it at the end."""
     land(lake, 1)
     process = start_run(log)
     try:
         wait_until(lambda: "Built: " in log.read_text(), "a build is done", 300)
+        yield process
+    finally:
+        process.kill()
+
+
+def assert_run_lands_and_builds(lake: Lake, log: Path) -> None:
+    """Land files during a continuous run, and assert that they reach gold."""
+    with run_that_has_built(lake, log) as process:
         log.write_text("")
         land(lake, 2)
         wait_until(lambda: all_landed(lake), "all has landed", 300)
         log.write_text("")
         wait_until(lambda: "Built: " in log.read_text(), "it is built", 300)
         assert_stops_with_right_tables(process, log, lake)
-    finally:
-        process.kill()
 
 
 def assert_stops_with_right_tables(

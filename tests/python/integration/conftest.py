@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from python_ingest.suppression import record_file
 from tests.mutants.plugin import CHOSEN
 from tests.python.lake import Lake, free_port
 from tests.python.scenarios import ScenarioFunction, ScenarioRunner
@@ -17,6 +18,15 @@ from tests.python.worlds import world_from_seed
 @pytest.fixture(scope="session")
 def warm_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return Lake(tmp_path_factory.mktemp("fitness"))
+
+
+@pytest.fixture(scope="module")
+def secret(warm_lake: Lake) -> Iterator[None]:
+    """Set a key; afterwards no record is left, without the key of which no ingest would run."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("FITNESS_SECRET", "a key of the tests")
+        yield
+    record_file(warm_lake.settings).unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A person is gone from every table after `fitness forget`, and everybody else is as before."""
 
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -11,12 +10,14 @@ from fitness.build import build
 from fitness.dbt_arguments import EVERYDAY
 from fitness.privacy.forget import Forgotten, forget
 from fitness.privacy.people import find_people
-from python_ingest.suppression import record_file
 from python_ingest.tables import is_table
-from tests.python.lake import Lake, bronze_lines, differences, landed_lines
+from tests.python.lake import Lake, bronze_lines, compared_whole, differences, landed_lines
+from tests.python.lines import message, workout
 from tests.python.reference import tables
 from tests.python.stories import Ids
 from tests.python.worlds import world_from_seed
+
+pytestmark = pytest.mark.usefixtures("secret")
 
 THEY, STRANGER, OTHER = 7000007, 9000009, 8000008  # the stranger has not registered
 DEVICE, OTHERS_DEVICE = 7700077, 8800088  # the first is passed on, as the mac address is
@@ -25,20 +26,10 @@ FROM, HANDOVER = 1767657600, 1767700000
 REGISTRATIONS, VISITS, MULTIPLEX = "registered_users_bz", "gym_logins_bz", "kafka_multiplex_bz"
 
 
-def message(topic: str, value: Mapping[str, object], as_text: bool = False) -> str:
-    return json.dumps({"topic": topic, "value": json.dumps(value) if as_text else value})
-
-
 def profile(user: int, at: float, name: str) -> str:
     address = {"street_address": f"1 {name} Street", "city": "Oslo"}
     event = {"user_id": user, "update_type": "update", "timestamp": at, "dob": "01/05/1990"}
     return message("user_info", {**event, "first_name": name, "address": address})
-
-
-def workout(user: int, start: float) -> list[str]:
-    ids = {"user_id": user, "workout_id": 1, "session_id": 1}
-    times = {"start": start, "stop": start + 600}
-    return [message("workout", {**ids, "action": a, "timestamp": at}) for a, at in times.items()]
 
 
 def readings(device: int, start: float) -> list[str]:
@@ -46,7 +37,8 @@ def readings(device: int, start: float) -> list[str]:
         {"device_id": device, "time": start + second, "heartrate": 90}
         for second in range(0, 60, 10)
     ]
-    return [message("bpm", value, number % 2 == 0) for number, value in enumerate(values)]
+    # Every other one as text.
+    return [message("bpm", v if n % 2 else json.dumps(v)) for n, v in enumerate(values)]
 
 
 THEIRS = {
@@ -117,17 +109,8 @@ class Planted:
     messages: list[str]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def secret(warm_lake: Lake) -> Iterator[None]:
-    """Set a key; afterwards no record is left, without the key of which no ingest would run."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("FITNESS_SECRET", "a key of the tests")
-        yield
-    record_file(warm_lake.settings).unlink(missing_ok=True)
-
-
 @pytest.fixture(scope="module")
-def planted(warm_lake: Lake) -> Planted:
+def planted(warm_lake: Lake, secret: None) -> Planted:
     """Build a lakehouse with the person in every kind of table, and forget them."""
     lake = warm_lake
     lake.empty()
@@ -180,7 +163,7 @@ def test_a_person_is_gone_from_every_table_and_the_others_are_as_before(planted:
     lake, done = planted.lake, planted.done
     assert not [table for table in PLANTED if str(THEY) not in planted.before[table]]
     assert str(STRANGER) in planted.before["silver.quarantine"]
-    assert not [line for line in planted.messages if "compared whole" in line]
+    assert not compared_whole(planted.messages)
 
     # No row of theirs is anywhere.
     rows = all_rows(lake)
@@ -225,7 +208,7 @@ def test_forgetting_again_changes_nothing_and_all_tables_equal_a_full_refresh(
     again, messages = forgotten(lake, THEY)
     assert (again.lines, again.rows, again.leftovers) == ({}, {}, {})
     assert {table: lake.version(table) for table in names} == versions
-    assert not [line for line in messages if "compared whole" in line]
+    assert not compared_whole(messages)
 
     before = lake.contents()
     lake.build("--full-refresh")
@@ -258,7 +241,7 @@ def test_in_a_random_world_all_tables_are_as_if_the_person_had_never_been(
     person = find_people(lake.settings, Ids(seed).users)[0]
     done, messages = forgotten(lake, person.user_id)
     assert sum(done.rows.values()) > 0
-    assert not [line for line in messages if "compared whole" in line]
+    assert not compared_whole(messages)
     after = lake.contents()
     # From the lines that are left in the landing folder, and from those that are left in bronze.
     assert not differences(tables(lake.settings.landing), after)

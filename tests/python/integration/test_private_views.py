@@ -1,17 +1,11 @@
 """The views of gold_private in Spark: without identifiers, and equal to what the pages read."""
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 import pytest
 
 from dashboard.lakehouse import Lake as PagesLake
-from fitness.build import build
 from tests.python.lake import Lake
 from tests.python.private_views import PERSONAL, VIEWS, identifiers, not_whole_hours, texts
-
-if TYPE_CHECKING:
-    from dbt_common.events.base_types import EventMsg
 
 
 def sorted_rows(view: pd.DataFrame) -> list[list[str]]:
@@ -45,15 +39,8 @@ def test_the_key_is_made_once(built: Lake) -> None:
 
 
 def test_a_view_is_replaced_only_if_its_sql_has_changed(built: Lake) -> None:
-    statements: list[str] = []
-
-    def on_event(event: "EventMsg") -> None:
-        if event.info.name == "SQLQuery":
-            statements.append(event.data.sql)
-
     def replaced() -> int:
-        statements.clear()
-        build(built.settings, ["--select", "gold_private"], on_event=on_event)
+        statements = built.statements_of("--select", "gold_private")
         return sum("create or replace view" in statement for statement in statements)
 
     assert replaced() == 0

@@ -1,9 +1,6 @@
 """Old raw readings are deleted; all tables stay as they were, and can still be rebuilt."""
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,13 +10,12 @@ from fitness.dbt_arguments import EVERYDAY
 from fitness.maintenance import maintain
 from fitness.old_lines import KEPT_FROM, LINES, READINGS, delete_old_lines
 from fitness.privacy.forget import forget
-from python_ingest.suppression import record_file
 from python_ingest.tables import is_table
-from tests.python.lake import MODELS_ONLY, Lake, differences, layer_of
+from tests.python.lake import MODELS_ONLY, Lake, compared_whole, differences, layer_of
+from tests.python.lines import message, workout
 from tests.python.reference import KEYS, tables
 
-if TYPE_CHECKING:
-    from dbt_common.events.base_types import EventMsg
+pytestmark = pytest.mark.usefixtures("secret")
 
 REGISTRATIONS, VISITS, MULTIPLEX = "registered_users_bz", "gym_logins_bz", "kafka_multiplex_bz"
 HEADER = "user_id,device_id,mac_address,registration_timestamp"
@@ -32,19 +28,9 @@ DEVICE, UNKNOWN = 1010, 9090
 FIRST, SECOND, LATE = 1, 2, 3  # the owners of the device; the third registers late, for old times
 
 
-def message(topic: str, value: object, sent: float = 5.0) -> str:
-    return json.dumps({"topic": topic, "value": value, "timestamp": sent})
-
-
 def reading(time: float, rate: float | None = 90, sent: float = 5.0, device: int = DEVICE) -> str:
     value = {"device_id": device, "time": time, "heartrate": rate}
-    return message("bpm", value, sent)
-
-
-def workout(user: int, start: float) -> list[str]:
-    ids = {"user_id": user, "workout_id": 1, "session_id": 1}
-    times = {"start": start, "stop": start + 600}
-    return [message("workout", {**ids, "action": a, "timestamp": at}) for a, at in times.items()]
+    return message("bpm", value, timestamp=sent)
 
 
 OLD_LINES = [reading(OLD + at) for at in range(100, 160, 10)]
@@ -54,14 +40,6 @@ PENDING = reading(OLD + 100, device=UNKNOWN)
 MIDDLE_LINES = [reading(MIDDLE + at) for at in (0, 1, 2)]
 NEW_LINES = [reading(NEW + at) for at in (0, 1, 2)]
 WORKOUTS = [*workout(FIRST, OLD + 90), *workout(LATE, OLD + 90), *workout(SECOND, NEW)]
-
-
-@pytest.fixture(autouse=True)
-def secret(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Set a key; afterwards no record is left, without the key of which no ingest would run."""
-    monkeypatch.setenv("FITNESS_SECRET", "a key of the tests")
-    yield
-    record_file(lake.settings).unlink(missing_ok=True)
 
 
 def maintain_readings(lake: Lake, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
@@ -81,10 +59,6 @@ def land(lake: Lake, name: str, *lines: str) -> None:
 def lines(lake: Lake) -> list[str]:
     """Return the lines in bronze."""
     return sorted(str(row["_raw"]) for row in lake.rows(LINES))
-
-
-def compared_whole(messages: list[str]) -> list[str]:
-    return [message for message in messages if "compared whole" in message]
 
 
 def wrong_rows(lake: Lake) -> list[str]:
@@ -113,14 +87,8 @@ def test_old_raw_readings_go_and_no_table_changes(
     maintain_readings(lake, monkeypatch, 400)
     assert lines(lake) == sorted(stays)
     delete_old_lines(lake.spark, lake.settings, READINGS, None)
-    statements: list[str] = []
-
-    def on_event(event: "EventMsg") -> None:
-        if event.info.name == "SQLQuery":
-            statements.append(event.data.sql)
-
     version = lake.version(READINGS)
-    build(lake.settings, [*MODELS_ONLY, "--select", "quarantine", "heart_rate"], on_event=on_event)
+    statements = lake.statements_of(*MODELS_ONLY, "--select", "quarantine", "heart_rate")
     assert not [sql for sql in statements if f"table_changes('{LINES.upper()}'" in sql]
     assert lake.version(READINGS) == version
 

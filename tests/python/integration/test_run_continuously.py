@@ -31,6 +31,7 @@ from tests.python.lake import (
     assert_stops_with_right_tables,
     land,
     move_some,
+    run_that_has_built,
     start_run,
     wait_until,
 )
@@ -129,10 +130,7 @@ def test_forget_takes_its_turn_and_then_the_run_goes_on(
     monkeypatch.setenv("FITNESS_SECRET", "a key of the tests")
     lake, log = Lake(tmp_path), tmp_path / "run.log"
     export(lake.settings)
-    land(lake, 1)
-    process = start_run(log)
-    try:
-        wait_until(lambda: "Built: " in log.read_text(), "a build is done", 300)
+    with run_that_has_built(lake, log) as process:
         user = lake.rows("silver.users")[0]["user_id"]
         command = [*FITNESS, "forget", str(user)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
@@ -144,8 +142,6 @@ def test_forget_takes_its_turn_and_then_the_run_goes_on(
         wait_until(lambda: "Built: " in log.read_text(), "it is built", 300)
         assert user not in {row["user_id"] for row in lake.rows("silver.users")}
         assert_stops_with_right_tables(process, log, lake)
-    finally:
-        process.kill()
 
 
 def process_of(run: "subprocess.Popen[bytes]", kind: str) -> int:
@@ -206,10 +202,7 @@ def test_a_heap_that_is_too_small_is_replaced_and_the_run_goes_on(
     monkeypatch.setenv("FITNESS_DRIVER_MEMORY", SMALL_HEAP)
     lake, log = Lake(tmp_path), tmp_path / "run.log"
     export(lake.settings)
-    land(lake, 1)
-    process = start_run(log)
-    try:
-        wait_until(lambda: "Built: " in log.read_text(), "a build is done", 300)
+    with run_that_has_built(lake, log) as process:
         large = lake.settings.landing / "kafka_multiplex_bz" / "large.json"
         with atomic_write(large) as file:
             file.write("x" * 80 * 2**20)
@@ -222,5 +215,3 @@ def test_a_heap_that_is_too_small_is_replaced_and_the_run_goes_on(
         assert found.restart
         assert "heap was full" in found.restart.reason
         assert_stops_with_right_tables(process, log, lake)
-    finally:
-        process.kill()
