@@ -14,7 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 from fitness.settings import PROJECT
 
 SCENARIOS, BUILT = "scenarios", "built"
-LONG = ("test_worlds", SCENARIOS, "test_memory", "test_recovery", BUILT)
+LONG = ("test_worlds", BUILT, SCENARIOS, "test_memory", "test_recovery")
 
 
 def pytest_configure() -> None:
@@ -31,7 +31,7 @@ def group_of(file: str) -> str:
     text = (PROJECT / file).read_text()
     if "\n@scenario\n" in text:
         return SCENARIOS
-    return BUILT if "built: Lake" in text else Path(file).stem
+    return BUILT if "built: Lake" in text or "saved_world: Path" in text else Path(file).stem
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]

@@ -47,6 +47,8 @@ LATE_C2 = (
     " -XX:Tier4CompileThreshold=60000 -XX:Tier4BackEdgeThreshold=160000"
 )
 FITNESS = (sys.executable, "-m", "fitness")  # the command line, as a process of its own
+# The reference knows lines of quarantine by their text, the table by their hash.
+TABLE_KEYS = {**KEYS, "quarantine": ("row_id",)}
 MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test", "snapshot")
 
 
@@ -311,6 +313,17 @@ def differences(expected: Tables, actual: Tables) -> list[str]:
 def without_lineage(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     """Leave out the columns that say where a row has come from."""
     return [{name: v for name, v in row.items() if not name.startswith("_")} for row in rows]
+
+
+def rows_by_key(lake: Lake, table: str) -> dict[tuple[object, ...], dict[str, object]]:
+    """Return the rows of a silver or gold table by their keys, without their lineage columns."""
+    rows = without_lineage(lake.rows(f"{layer_of(table)}.{table}"))
+    return {key_of(table, row): row for row in rows}
+
+
+def key_of(table: str, row: Mapping[str, object]) -> tuple[object, ...]:
+    """Return the key of a row."""
+    return tuple(in_utc(row[column]) for column in TABLE_KEYS[table])
 
 
 def in_utc(value: object) -> object:

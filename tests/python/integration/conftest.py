@@ -8,7 +8,10 @@ import pytest
 
 from python_ingest.suppression import record_file
 from tests.mutants.plugin import CHOSEN
+from tests.python.corrections import corrections, first_records
+from tests.python.forgotten_person import write_lines_of_both
 from tests.python.lake import Lake, free_port
+from tests.python.record_factory import write_records
 from tests.python.scenarios import ScenarioFunction, ScenarioRunner
 from tests.python.server import Server, serve
 from tests.python.small_project import SmallProject, change_sales, restored_shops, write_shops
@@ -37,9 +40,15 @@ def lake(warm_lake: Lake) -> Iterator[Lake]:
 
 @pytest.fixture(scope="session")
 def saved_world(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder with a copy of a lakehouse that was built and tested from one world."""
+    """Return the folder with a copy of a lakehouse that was built and tested.
+
+    It has a random world, what is to be corrected, and the person who is to be forgotten.
+    """
     warm_lake.empty()
-    world_from_seed(60).write_all(warm_lake.settings.landing)
+    landing = warm_lake.settings.landing
+    world_from_seed(60).write_all(landing)
+    write_records(landing, [record for _, own in corrections() for record in first_records(own)])
+    write_lines_of_both(landing)
     warm_lake.ingest()
     warm_lake.build_and_test()
     return warm_lake.save(tmp_path_factory.mktemp("saved"))

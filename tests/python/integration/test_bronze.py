@@ -8,11 +8,9 @@ import pytest
 
 from fitness.ingest_log import LoggedBatch
 from fitness.landing import ingest
-from fitness.settings import export
 from python_ingest.feeds import MULTIPLEX, UNROUTED, feeds_by_folder
 from python_ingest.parse.frames import parse_lines, rows_of
-from python_ingest.tables import table_names
-from tests.python.lake import Lake, land
+from tests.python.lake import Lake
 
 READING = '{"device_id":11,"time":1.5,"heartrate":60}'
 QUOTED = READING.replace('"', '\\"')
@@ -150,20 +148,3 @@ def visits(lake: Lake) -> list[dict[str, object]]:
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="")
-
-
-def test_source_freshness_fails_for_a_feed_that_landed_too_long_ago(lake: Lake) -> None:
-    land(lake, 1)
-    lake.ingest()
-    assert freshness(lake) == dict.fromkeys(set(table_names()) - {"unrouted_bz"}, "pass")
-    lake.spark.sql("update bronze.gym_logins_bz set _ingested_at = now() - interval 2 days")
-    assert freshness(lake)["gym_logins_bz"] == "error"
-
-
-def freshness(lake: Lake) -> dict[str, str]:
-    """Return the status of each source by `dbt source freshness`."""
-    from dbt.cli.main import dbtRunner
-
-    export(lake.settings)
-    found: Any = dbtRunner().invoke(["--quiet", "source", "freshness"]).result
-    return {r.node.name: str(r.status) for r in found.results if r.node.name in table_names()}

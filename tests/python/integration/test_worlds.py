@@ -32,7 +32,7 @@ SHOWN_WORLDS, SHOWN_LINES = 3, 20
 class Plan:
     """Which worlds are built, and after which batches a build fails or is of some models only.
 
-    After the batch `forgetting`, some people are forgotten.
+    Some people are forgotten when the batch `forgetting` has landed; that builds it too.
     """
 
     seeds: Sequence[int]
@@ -67,7 +67,11 @@ def test_tables_equal_the_reference_and_a_full_refresh_after_any_increments(
                 lake.build()
         if batch in PLANS[plan].partial:
             lake.build("--select", *random.sample(sorted(KEYS), 3))
-        if batch in (1, 5):
+        if batch == PLANS[plan].forgetting:
+            users = [user for world in worlds for user in forgettable(lake, world, batch)]
+            assert users
+            forget_without_comparing_whole(lake, users)
+        elif batch in (1, 5):
             lake.build_and_test()
         else:
             lake.build()
@@ -81,11 +85,6 @@ def test_tables_equal_the_reference_and_a_full_refresh_after_any_increments(
             before = lake.contents()
             lake.build("--full-refresh")
             compare(worlds, f"full refresh after batch {batch}", lake.contents(), before)
-        if batch == PLANS[plan].forgetting:
-            users = [user for world in worlds for user in forgettable(lake, world, batch)]
-            assert users
-            forget_without_comparing_whole(lake, users)
-            compare(worlds, "people forgotten", tables(lake.settings.landing), lake.contents())
 
 
 def forget_without_comparing_whole(lake: Lake, users: Sequence[int]) -> None:
