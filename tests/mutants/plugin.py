@@ -17,7 +17,7 @@ from tests.mutants.mutants import Mutant, read_mutants
 OUTCOMES = "FITNESS_MUTANTS_OUTCOMES"  # names the file that outcomes are written to
 CHOSEN = "FITNESS_MUTANTS"  # has the names of the mutants to plant
 MODELS = "FITNESS_UNIT_TESTS"
-IS_BUILT = pytest.StashKey[bool]()  # whether the lakehouse of `saved_world` is
+PLANTED = "FITNESS_MUTANT"  # names the mutant that is planted
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -35,13 +35,8 @@ def mutants_of(node: str) -> list[Mutant]:
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """Run a test with each of its mutants; write down which of them it finds."""
     mutants = mutants_of(item.nodeid)
-    is_built = item.session.stash.get(IS_BUILT, False)
-    if isinstance(item, pytest.Function) and "saved_world" in item.fixturenames and not is_built:
-        # The tests of the session share this lakehouse: it is built without a defect.
-        runtestprotocol(item, nextitem=item, log=False)
-        item.session.stash[IS_BUILT] = True
     for number, mutant in enumerate(mutants, 1):
-        os.environ[MODELS] = mutant.models
+        os.environ |= {MODELS: mutant.models, PLANTED: mutant.name}
         with mutant.planted(PROJECT):
             # If the next test is the same, the fixtures of its module and session stay.
             following = nextitem if number == len(mutants) else item

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from python_ingest.suppression import record_file
-from tests.mutants.plugin import CHOSEN
+from tests.mutants.plugin import CHOSEN, PLANTED
 from tests.python.corrections import corrections, first_records
 from tests.python.forgotten_person import write_lines_of_both
 from tests.python.lake import Lake, free_port
@@ -39,25 +40,32 @@ def lake(warm_lake: Lake) -> Iterator[Lake]:
 
 
 @pytest.fixture(scope="session")
-def saved_world(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder with a copy of a lakehouse that was built and tested.
+def saved_world(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Return a function that returns the folder with a copy of a lakehouse, built and tested.
 
-    It has a random world, what is to be corrected, and the person who is to be forgotten.
+    It has a random world, what is to be corrected, and the person who is to be forgotten. With each
+    planted defect (tests/mutants) it is built anew.
     """
-    warm_lake.empty()
-    landing = warm_lake.settings.landing
-    world_from_seed(60).write_all(landing)
-    write_records(landing, [record for _, own in corrections() for record in first_records(own)])
-    write_lines_of_both(landing)
-    warm_lake.ingest()
-    warm_lake.build_and_test()
-    return warm_lake.save(tmp_path_factory.mktemp("saved"))
+
+    @cache
+    def built_with(_: str | None) -> Path:
+        warm_lake.empty()
+        landing = warm_lake.settings.landing
+        world_from_seed(60).write_all(landing)
+        first = [record for _, own in corrections() for record in first_records(own)]
+        write_records(landing, first)
+        write_lines_of_both(landing)
+        warm_lake.ingest()
+        warm_lake.build_and_test()
+        return warm_lake.save(tmp_path_factory.mktemp("saved"))
+
+    return lambda: built_with(os.environ.get(PLANTED))
 
 
 @pytest.fixture
-def built(warm_lake: Lake, saved_world: Path) -> Lake:
+def built(warm_lake: Lake, saved_world: Callable[[], Path]) -> Lake:
     """Return that lakehouse, restored; no other test may have emptied it since it was saved."""
-    warm_lake.restore(saved_world)
+    warm_lake.restore(saved_world())
     return warm_lake
 
 

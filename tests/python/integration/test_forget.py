@@ -1,7 +1,7 @@
 """A person is gone from every table after `fitness forget`, and everybody else is as before."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +47,10 @@ class Planted:
 
 
 @pytest.fixture(scope="module")
-def planted(warm_lake: Lake, saved_world: Path, secret: None) -> Iterator[Planted]:
+def planted(warm_lake: Lake, saved_world: Callable[[], Path], secret: None) -> Iterator[Planted]:
     """Put the person into every kind of table of the built lakehouse, and forget them."""
     lake = warm_lake
-    lake.restore(saved_world)
+    lake.restore(saved_world())
     schemas = ("dev_anna_silver", "failures")
     for schema in schemas:
         lake.spark.sql(f"create schema if not exists {schema} location '{schema}'")
