@@ -31,7 +31,7 @@ def group_of(file: str) -> str:
     text = (PROJECT / file).read_text()
     if "\n@scenario\n" in text:
         return SCENARIOS
-    return BUILT if "built: Lake" in text or "saved_world: " in text else Path(file).stem
+    return BUILT if "built: Lake" in text or "saved_lakehouse: " in text else Path(file).stem
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.python.lake import Key
 from tests.python.record_factory import RecordFactory, Row, at
 from tests.python.records import Record
-
-Key = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,5 @@ CORRECTIONS = [
         },
     ),
 ]
-
-
-def corrections() -> list[tuple[Correction, RecordFactory]]:
-    """Return all corrections, each of the records of a factory of its own."""
-    return [(correction, RecordFactory(n)) for n, correction in enumerate(CORRECTIONS, 1)]
+# Each correction is of a scenario of its own.
+SCENARIOS = [(correction, RecordFactory(n)) for n, correction in enumerate(CORRECTIONS, 1)]

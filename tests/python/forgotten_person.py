@@ -1,15 +1,21 @@
 """A person who is to be forgotten, a stranger, and another who takes over their device and mac."""
 
 import json
-from pathlib import Path
 
-from tests.python.lines import message, workout
+from tests.python.lake import Lake
+from tests.python.lines import (
+    MULTIPLEX,
+    REGISTRATIONS,
+    VISITS,
+    message,
+    workout,
+    write_feeds,
+)
 
 THEY, STRANGER, OTHER = 7000007, 9000009, 8000008  # the stranger has not registered
 DEVICE, OTHERS_DEVICE = 7700077, 8800088  # the first is passed on, as the mac address is
 MAC, OTHERS_MAC = "aa:07", "aa:08"
 FROM, HANDOVER = 1767657600, 1767700000
-REGISTRATIONS, VISITS, MULTIPLEX = "registered_users_bz", "gym_logins_bz", "kafka_multiplex_bz"
 
 
 def profile(user: int, at: float, name: str) -> str:
@@ -71,19 +77,10 @@ OTHERS = {
         '{"topic":"workout","value":{"user_id":8',
     ],
 }
-HEADERS = {
-    REGISTRATIONS: ["user_id,device_id,mac_address,registration_timestamp"],
-    VISITS: ["mac_address,gym,login,logout"],
-    MULTIPLEX: [],
-}
 
 
-def write_lines_of_both(landing: Path) -> None:
+def write_lines_of_all(lake: Lake) -> None:
     """Land files with the lines of all of them, and files with the person's and the stranger's."""
-    for folder, header in HEADERS.items():
-        suffix = "csv" if header else "json"
-        mixed = [*header, *THEIRS[folder], *OTHERS[folder]]
-        for name, lines in (("mixed", mixed), ("theirs", [*header, *THEIRS[folder]])):
-            file = landing / folder / f"{name}.{suffix}"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text("".join(f"{line}\n" for line in lines))
+    mixed = {folder: [*lines, *OTHERS[folder]] for folder, lines in THEIRS.items()}
+    write_feeds(lake, "mixed", mixed)
+    write_feeds(lake, "theirs", THEIRS)

@@ -39,6 +39,7 @@ from tests.python.worlds import compare
 if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
 
+Key = tuple[object, ...]
 Tables = Mapping[str, list[dict[str, object]]]
 # Half of a session's processor time would go into compilation, most of it by C2, which pays off in
 # longer processes only: here it compiles methods after four times as many calls as by default.
@@ -315,13 +316,13 @@ def without_lineage(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     return [{name: v for name, v in row.items() if not name.startswith("_")} for row in rows]
 
 
-def rows_by_key(lake: Lake, table: str) -> dict[tuple[object, ...], dict[str, object]]:
+def rows_by_key(lake: Lake, table: str) -> dict[Key, dict[str, object]]:
     """Return the rows of a silver or gold table by their keys, without their lineage columns."""
     rows = without_lineage(lake.rows(f"{layer_of(table)}.{table}"))
     return {key_of(table, row): row for row in rows}
 
 
-def key_of(table: str, row: Mapping[str, object]) -> tuple[object, ...]:
+def key_of(table: str, row: Mapping[str, object]) -> Key:
     """Return the key of a row."""
     return tuple(in_utc(row[column]) for column in TABLE_KEYS[table])
 

@@ -1,6 +1,24 @@
-"""Plain lines of the multiplexed feed, as text."""
+"""Plain lines of the feeds, as text."""
 
 import json
+from collections.abc import Mapping, Sequence
+
+from tests.python.lake import Lake
+
+REGISTRATIONS, VISITS, MULTIPLEX = "registered_users_bz", "gym_logins_bz", "kafka_multiplex_bz"
+HEADERS = {
+    REGISTRATIONS: "user_id,device_id,mac_address,registration_timestamp",
+    VISITS: "mac_address,gym,login,logout",
+}
+
+
+def write_feeds(lake: Lake, name: str, lines: Mapping[str, Sequence[str]]) -> None:
+    """Land a file of each feed, whose lines are by its folder, with its header if it has one."""
+    for folder, own in lines.items():
+        if folder in HEADERS:
+            lake.write_lines(f"{folder}/{name}.csv", HEADERS[folder], *own)
+        else:
+            lake.write_lines(f"{folder}/{name}.json", *own)
 
 
 def message(topic: str, value: object, **broker: object) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from python_ingest.suppression import record_file
 from tests.mutants.plugin import CHOSEN, PLANTED
-from tests.python.corrections import corrections, first_records
-from tests.python.forgotten_person import write_lines_of_both
+from tests.python.corrections import SCENARIOS, first_records
+from tests.python.forgotten_person import write_lines_of_all
 from tests.python.lake import Lake, free_port
 from tests.python.record_factory import write_records
 from tests.python.scenarios import ScenarioFunction, ScenarioRunner
@@ -40,7 +40,9 @@ def lake(warm_lake: Lake) -> Iterator[Lake]:
 
 
 @pytest.fixture(scope="session")
-def saved_world(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+def saved_lakehouse(
+    warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Path]:
     """Return a function that returns the folder with a copy of a lakehouse, built and tested.
 
     It has a random world, what is to be corrected, and the person who is to be forgotten. With each
@@ -52,9 +54,8 @@ def saved_world(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Ca
         warm_lake.empty()
         landing = warm_lake.settings.landing
         world_from_seed(60).write_all(landing)
-        first = [record for _, own in corrections() for record in first_records(own)]
-        write_records(landing, first)
-        write_lines_of_both(landing)
+        write_records(landing, [record for _, own in SCENARIOS for record in first_records(own)])
+        write_lines_of_all(warm_lake)
         warm_lake.ingest()
         warm_lake.build_and_test()
         return warm_lake.save(tmp_path_factory.mktemp("saved"))
@@ -63,9 +64,9 @@ def saved_world(warm_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 
 @pytest.fixture
-def built(warm_lake: Lake, saved_world: Callable[[], Path]) -> Lake:
+def built(warm_lake: Lake, saved_lakehouse: Callable[[], Path]) -> Lake:
     """Return that lakehouse, restored; no other test may have emptied it since it was saved."""
-    warm_lake.restore(saved_world())
+    warm_lake.restore(saved_lakehouse())
     return warm_lake
 
 

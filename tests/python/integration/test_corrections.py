@@ -1,7 +1,7 @@
 """A build corrects all rows that late records affect, and writes no others."""
 
-from tests.python.corrections import Key, corrections
-from tests.python.lake import TABLE_KEYS, Lake, key_of, layer_of, rows_by_key
+from tests.python.corrections import SCENARIOS
+from tests.python.lake import TABLE_KEYS, Key, Lake, key_of, layer_of, rows_by_key
 from tests.python.record_factory import RecordFactory, Row, write_records
 
 
@@ -14,7 +14,7 @@ def test_a_correction_repairs_every_row_that_it_touches_and_writes_no_other(buil
     assert not lake.differences()
     before = all_rows(lake)
     versions = {table: version(lake, table) for table in TABLE_KEYS}
-    late = [record for correction, own in corrections() for record in correction.records(own)]
+    late = [record for correction, own in SCENARIOS for record in correction.records(own)]
     write_records(lake.settings.landing, late)
     lake.ingest()
     lake.build()
@@ -26,7 +26,7 @@ def test_a_correction_repairs_every_row_that_it_touches_and_writes_no_other(buil
     for table in ("workout_bpm_summary", "gym_summary", "workout_zones"):
         expected = {
             own_key(own, key): (values, correction.name)
-            for correction, own in corrections()
+            for correction, own in SCENARIOS
             for key, values in correction.gold.get(table, {}).items()
         }
         if table != "workout_zones":  # Not all of its rows that change are named.

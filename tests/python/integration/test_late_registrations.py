@@ -1,11 +1,10 @@
-"""Facts that come before their registration wait for it, and are in gold after it."""
+"""Facts that come before their registration, and a profile that comes after a later one."""
 
 from dataclasses import dataclass
 
 import pytest
 
-from tests.python.corrections import Key
-from tests.python.lake import Lake, rows_by_key
+from tests.python.lake import Key, Lake, rows_by_key
 from tests.python.record_factory import RecordFactory, at, write_records
 from tests.python.records import Record
 

@@ -3,13 +3,9 @@
 import json
 
 from tests.python.lake import Lake
+from tests.python.lines import HEADERS, MULTIPLEX, REGISTRATIONS, VISITS, write_feeds
 
 END_OF_9999 = 253_402_300_799
-REGISTRATIONS, LOGINS, MULTIPLEX = "registered_users_bz", "gym_logins_bz", "kafka_multiplex_bz"
-HEADERS = {
-    REGISTRATIONS: "user_id,device_id,mac_address,registration_timestamp",
-    LOGINS: "mac_address,gym,login,logout",
-}
 # By folder, the reason of each line; None for a line that is admitted.
 CSV_LINES: dict[str, dict[str, str | None]] = {
     REGISTRATIONS: {
@@ -28,7 +24,7 @@ CSV_LINES: dict[str, dict[str, str | None]] = {
         f"1,11,aa,{END_OF_9999}": None,
         f"1,11,aa,{END_OF_9999 + 1}": "bad_value",
     },
-    LOGINS: {
+    VISITS: {
         "aa,1,60,60": None,
         "aa,1,60,": None,
         "aa,1,,60": "missing_key",
@@ -94,16 +90,15 @@ JSON_LINES: dict[str, str | None] = {
 
 
 def test_a_refused_line_has_the_first_reason_that_applies(lake: Lake) -> None:
-    for folder, lines in CSV_LINES.items():
-        lake.write_lines(f"{folder}/one.csv", HEADERS[folder], *lines)
-    lake.write_lines(f"{MULTIPLEX}/one.json", *JSON_LINES)
+    every = {folder: [*lines] for folder, lines in CSV_LINES.items()}
+    write_feeds(lake, "one", every | {MULTIPLEX: [*JSON_LINES]})
     # The same text under another header has other fields, and is another line.
     swapped = "device_id,user_id,mac_address,registration_timestamp"
     lake.write_lines(f"{REGISTRATIONS}/swapped.csv", swapped, "-1,11,aa,0", "-1,11,aa,0")
     lake.write_lines(f"{REGISTRATIONS}/again.csv", HEADERS[REGISTRATIONS], "-1,11,aa,0")
     lake.ingest()
     lake.build("--select", "+quarantine", "workouts", "heart_rate", "gym_logs")
-    every_line = JSON_LINES | CSV_LINES[REGISTRATIONS] | CSV_LINES[LOGINS]
+    every_line = JSON_LINES | CSV_LINES[REGISTRATIONS] | CSV_LINES[VISITS]
     refused = [(line, reason) for line, reason in every_line.items() if reason]
     rows = lake.rows("silver.quarantine")
     found = sorted((str(row["raw"]), str(row["reason"])) for row in rows)

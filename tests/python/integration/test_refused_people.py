@@ -26,10 +26,10 @@ from python_ingest.suppression import (
 )
 from python_ingest.tables import table_names
 from tests.python.lake import Lake, bronze_lines
+from tests.python.lines import HEADERS, write_feeds
 
 LOGINS, HEART = "gym_logins_bz", "heart_rate_bz"
-REGISTRATION = "user_id,device_id,mac_address,registration_timestamp"
-VISIT = "mac_address,gym,login,logout"
+REGISTRATION, VISIT = HEADERS[REGISTRATIONS], HEADERS[LOGINS]
 USER, DEVICE, MAC = 918273645, 564738291, "a4:c1:38:de:ad:07"
 IDS = (str(USER), str(DEVICE), MAC)
 
@@ -72,7 +72,6 @@ OTHERS = {
         f'{{"topic":"workout","value":"{{\\"user_id\\":{8}',
     ],
 }
-HEADERS = {REGISTRATIONS: [REGISTRATION], LOGINS: [VISIT], MULTIPLEX: []}
 
 
 @pytest.fixture(autouse=True)
@@ -94,12 +93,6 @@ def forget(lake: Lake, *entries: tuple[str, Any, Span]) -> Suppressions:
 
 def forget_person(lake: Lake) -> None:
     forget(lake, ("user", USER, Span()), ("device", DEVICE, Span()), ("mac", MAC, Span(None, 999)))
-
-
-def lands(lake: Lake, lines: Mapping[str, list[str]], name: str) -> None:
-    for folder, own in lines.items():
-        suffix = "json" if folder == MULTIPLEX else "csv"
-        lake.write_lines(f"{folder}/{name}.{suffix}", *HEADERS[folder], *own)
 
 
 def places_with(lake: Lake, texts: tuple[str, ...]) -> list[Path]:
@@ -125,8 +118,8 @@ def refused(lake: Lake) -> dict[str, int]:
 
 def test_no_line_of_a_forgotten_person_lands_and_all_lines_of_others_do(lake: Lake) -> None:
     forget_person(lake)
-    lands(lake, OTHERS, "others")
-    lands(lake, THEIRS, "theirs")
+    write_feeds(lake, "others", OTHERS)
+    write_feeds(lake, "theirs", THEIRS)
     landed = lake.ingest()
     expected = [line for lines in OTHERS.values() for line in lines]
     assert sorted(bronze_lines(lake).elements()) == sorted(expected)
@@ -142,9 +135,9 @@ def test_no_line_of_a_forgotten_person_lands_and_all_lines_of_others_do(lake: La
 
 
 def test_a_lost_checkpoint_and_a_lost_table_bring_nothing_back(lake: Lake) -> None:
-    lands(lake, OTHERS, "others")
+    write_feeds(lake, "others", OTHERS)
     forget_person(lake)
-    lands(lake, THEIRS, "theirs")
+    write_feeds(lake, "theirs", THEIRS)
     lake.ingest()
     before = bronze_lines(lake)
     shutil.rmtree(lake.settings.checkpoints)
@@ -158,7 +151,7 @@ def test_a_lost_checkpoint_and_a_lost_table_bring_nothing_back(lake: Lake) -> No
 
 def test_a_batch_of_which_all_lines_are_refused_is_in_the_log(lake: Lake) -> None:
     forget_person(lake)
-    lands(lake, THEIRS, "theirs")
+    write_feeds(lake, "theirs", THEIRS)
     batches: list[LoggedBatch] = []
     assert ingest(lake.spark, lake.settings, batches.append) == {}
     assert {batch.stream: batch.refused for batch in batches} == refused(lake)
@@ -219,7 +212,7 @@ def test_without_its_key_the_ingest_stops_and_lands_nothing(
     lake: Lake, record: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget_person(lake)
-    lands(lake, OTHERS, "others")
+    write_feeds(lake, "others", OTHERS)
     with monkeypatch.context() as patched:
         patched.delenv("FITNESS_SECRET")
         with pytest.raises(SettingError, match="a key that FITNESS_SECRET does not have") as caught:

@@ -12,13 +12,12 @@ from fitness.old_lines import KEPT_FROM, LINES, READINGS, delete_old_lines
 from fitness.privacy.forget import forget
 from python_ingest.tables import is_table
 from tests.python.lake import MODELS_ONLY, Lake, compared_whole, differences, layer_of
-from tests.python.lines import message, workout
+from tests.python.lines import HEADERS, MULTIPLEX, REGISTRATIONS, VISITS, message, workout
 from tests.python.reference import KEYS, tables
 
 pytestmark = pytest.mark.usefixtures("secret")
 
-REGISTRATIONS, VISITS, MULTIPLEX = "registered_users_bz", "gym_logins_bz", "kafka_multiplex_bz"
-HEADER = "user_id,device_id,mac_address,registration_timestamp"
+HEADER = HEADERS[REGISTRATIONS]
 DAY = 86400
 # The readings and all that they are made of; without a selection all models are built.
 OF_READINGS = ("--select", "+heart_rate", "--indirect-selection", "cautious")
@@ -78,10 +77,10 @@ def test_old_raw_readings_go_and_no_table_changes(
 ) -> None:
     owners = [f"{FIRST},{DEVICE},aa:01,{OLD}", f"{SECOND},{DEVICE},aa:01,{HANDOVER}"]
     lake.write_lines(f"{REGISTRATIONS}/first.csv", HEADER, *owners)
-    lake.write_lines(f"{VISITS}/first.csv", "mac_address,gym,login,logout", f"aa:01,1,{OLD},")
+    lake.write_lines(f"{VISITS}/first.csv", HEADERS[VISITS], f"aa:01,1,{OLD},")
     stays = [*REFUSED, PENDING, *MIDDLE_LINES, *NEW_LINES]
     land(lake, "first", *OLD_LINES, SUPERSEDED, *WORKOUTS, *stays)
-    lake.build(*models)
+    lake.build_and_test(*models)
 
     # Lines whose reading is in silver go. No model follows that.
     maintain_readings(lake, monkeypatch, 400)
