@@ -1,7 +1,6 @@
 """Tests run in two processes at once (`make test`), each with its own Spark, lakehouse and target.
 
 The tests of a file share a process, and so do all files with scenarios and all of one built world.
-What takes long goes first.
 """
 
 import os
@@ -12,9 +11,6 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from fitness.settings import PROJECT
-
-SCENARIOS, BUILT = "scenarios", "built"
-LONG = ("test_worlds", BUILT, SCENARIOS, "test_memory", "test_recovery")
 
 
 def pytest_configure() -> None:
@@ -30,8 +26,8 @@ def group_of(file: str) -> str:
     """Return the name of a file's group: the tests of a group share a process."""
     text = (PROJECT / file).read_text()
     if "\n@scenario\n" in text:
-        return SCENARIOS
-    return BUILT if "built: Lake" in text or "saved_lakehouse: " in text else Path(file).stem
+        return "scenarios"
+    return "built" if "built: Lake" in text or "saved_lakehouse: " in text else Path(file).stem
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
@@ -44,9 +40,3 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> GroupScheduling:
     """Distribute the tests by groups."""
     return GroupScheduling(config, log)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that take long."""
-    ranks = {name: rank for rank, name in enumerate(LONG)}
-    items.sort(key=lambda item: ranks.get(group_of(item.nodeid.split("::")[0]), len(LONG)))

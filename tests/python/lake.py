@@ -80,7 +80,10 @@ class Lake:
         return copy
 
     def restore(self, copy: Path) -> None:
-        """Restore what was saved; no other table may have been created since."""
+        """Restore what was saved, and drop the tables that were created since."""
+        for table in filter(is_table, self.settings.lakehouse.glob("*/*")):
+            if not (copy / "lakehouse" / table.parent.name / table.name).exists():
+                self.spark.sql(f"drop table {table.parent.name}.{table.name}")
         for name, folder in self._folders().items():
             for saved in (copy / name).glob("*"):
                 shutil.rmtree(folder / saved.name, ignore_errors=True)

@@ -1,5 +1,5 @@
 {#
-  Watermarks: up to which Delta version of each input each model was built, and each test passed. They are merged into
+  Watermarks: up to which Delta version of each input each model was built, and each test passed. They are written to
   `ops.watermarks` in one commit at the end of a run. If a run dies before that, the next one repeats its work.
 #}
 {% macro engine_watermarks_table(schema=none) %}
@@ -15,7 +15,7 @@
     {% if not run_query('show tables in ' ~ table.without_identifier() ~ " like '" ~ table.identifier ~ "'").rows %}
         {% set columns = 'model string, input string, version bigint, committed_at string, logic string' %}
         {# `create or replace` also works on a folder that a killed `create table` has left behind. #}
-        {% do run_query('create or replace table ' ~ table ~ ' (' ~ columns ~ ', recorded_at timestamp) using delta') %}
+        {% do run_query('create or replace table ' ~ table ~ ' (' ~ columns ~ ') using delta') %}
     {% endif %}
 {% endmacro %}
 
@@ -53,28 +53,35 @@
     {% do return(marks.get(engine_name(relation), {})) %}
 {% endmacro %}
 
-{# Record the versions read by nodes that succeeded; merged, since another run may have set those of other nodes. #}
+{#
+  Record the versions read by nodes that succeeded. Where builds may overlap they are merged, since another run may have
+  set those of other nodes. Elsewhere the table is written anew, which takes half as long as a MERGE.
+#}
 {% macro engine_record_watermarks() %}
-    {% set rows = [] %}
+    {% set table, known, news, marks, values = engine_watermarks_table(), engine_watermarks(), {}, {}, [] %}
     {% for result in results if result.status in ('success', 'pass') and result.node.unique_id in engine_state().reads %}
         {% set read = engine_state().reads[result.node.unique_id] %}
-        {% for name, input in read.inputs.items() %}
-            {% set mark = {'version': input.to, 'committed_at': input.last.committed_at, 'logic': read.logic} %}
-            {% if engine_watermarks().get(read.name, {}).get(name) != mark %}
-                {% set texts = [read.name, name, mark.committed_at, mark.logic] | join("', '") %}
-                {% do rows.append("('" ~ texts ~ "', " ~ mark.version ~ ')') %}
-            {% endif %}
+        {% for input, at in read.inputs.items() %}
+            {% set mark = {'version': at.to, 'committed_at': at.last.committed_at, 'logic': read.logic} %}
+            {% if known.get(read.name, {}).get(input) != mark %}{% do news.update({(read.name, input): mark}) %}{% endif %}
         {% endfor %}
     {% endfor %}
-    {% if rows %}
-        {% set merge %}
-            merge into {{ engine_watermarks_table() }} as target
-            using (
-                select *, timestamp'{{ engine_utc_text(run_started_at) }}' as recorded_at
-                from values {{ rows | join(', ') }} as mark (model, input, committed_at, logic, version)
-            ) as source on source.model = target.model and source.input = target.input
-            when matched then update set * when not matched then insert *
-        {% endset %}
-        {% do run_query(merge) %}
-    {% endif %}
+    {% if not news %}{% do return(none) %}{% endif %}
+    {% for name, inputs in known.items() if engine_is_exclusive() %}
+        {% for input, mark in inputs.items() %}{% do marks.update({(name, input): mark}) %}{% endfor %}
+    {% endfor %}
+    {% do marks.update(news) %}
+    {% for key, mark in marks.items() %}
+        {% do values.append("('" ~ (key | list + [mark.committed_at, mark.logic]) | join("', '") ~ "', " ~ mark.version ~ ')') %}
+    {% endfor %}
+    {% set rows = 'select * from values ' ~ values | join(', ') ~ ' as mark (model, input, committed_at, logic, version)' %}
+    {% set merge %}
+        merge into {{ table }} as target using ({{ rows }}) as mark
+        on target.model = mark.model and target.input = mark.input
+        when matched then update set
+            version = mark.version, committed_at = mark.committed_at, logic = mark.logic
+        when not matched then insert (model, input, version, committed_at, logic)
+            values (mark.model, mark.input, mark.version, mark.committed_at, mark.logic)
+    {% endset %}
+    {% do run_query('insert overwrite ' ~ table ~ ' by name ' ~ rows if engine_is_exclusive() else merge) %}
 {% endmacro %}

@@ -49,42 +49,45 @@ def test_a_test_runs_until_it_has_passed_and_then_when_its_tables_change(
         assert outcome() == "pass: OK"
 
 
+@scenario
 def test_an_everyday_test_checks_the_touched_slices_and_a_whole_test_all_rows(
-    project: SmallProject,
-) -> None:
+    project: Scenario,
+) -> Steps:
     project.model("sales", SALES)
-    project.build()
     # dbt does not know this table, so a change of it shows which rows a test has checked.
-    project.rows("create or replace table silver.allowed using delta as select 'a' as shop")
+    project.rows(f"create schema if not exists {project.schema} location '{project.schema}'")
+    project.rows("create table silver.allowed using delta as select 'a' as shop")
     project.rows("insert into silver.allowed values ('b')")
+    allowed = project.named("shop in (select shop from silver.allowed)")
     project.test(
         "sales.yml",
-        """
+        f"""
         version: 2
         models:
           - name: sales
             data_tests:
               - primary_key:
                   name: key
-                  arguments: {columns: [id]}
+                  arguments: {{columns: [id]}}
               - satisfies:
                   name: allowed
-                  arguments: {condition: "shop in (select shop from silver.allowed)"}
+                  arguments: {{condition: "{allowed}"}}
         """,
     )
-    assert project.build()["allowed"] == "pass: OK"
+    assert (yield ALL).outcomes["allowed"] == "pass: tested with its model"
     project.rows("delete from silver.allowed where shop = 'a'")
     project.rows("insert into silver.sales values (4, 'b', 5)")
-    outcomes = project.build()
+    outcomes = (yield ALL).outcomes
     assert (outcomes["key"], outcomes["allowed"]) == ("pass: OK", "pass: OK")
-    assert project.build("--vars", "whole_tests: true")["allowed"].startswith("fail")
     project.rows("insert into silver.sales values (5, 'a', 5), (3, 'b', 5)")
-    outcomes = project.build()
+    outcomes = (yield ALL).outcomes
     assert outcomes["allowed"].startswith("fail")
     assert outcomes["key"].startswith("fail")  # One of the two rows was there before.
     project.rows("delete from silver.sales where id = 5 or (id = 3 and amount = 5)")
-    outcomes = project.build()
+    outcomes = (yield ALL).outcomes
     assert (outcomes["key"], outcomes["allowed"]) == ("pass: OK", "pass: OK")
+    project.vars("{whole_tests: true}")
+    assert (yield ALL).outcomes["allowed"].startswith("fail")
 
 
 @scenario

@@ -1,7 +1,7 @@
 """A person is gone from every table after `fitness forget`, and everybody else is as before."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,14 +48,11 @@ class Planted:
 
 
 @pytest.fixture(scope="module")
-def planted(
-    warm_lake: Lake, saved_lakehouse: Callable[[], Path], secret: None
-) -> Iterator[Planted]:
+def planted(warm_lake: Lake, saved_lakehouse: Callable[[], Path], secret: None) -> Planted:
     """Put the person into every kind of table of the built lakehouse, and forget them."""
     lake = warm_lake
     lake.restore(saved_lakehouse())
-    schemas = ("dev_anna_silver", "failures")
-    for schema in schemas:
+    for schema in ("dev_anna_silver", "failures"):
         lake.spark.sql(f"create schema if not exists {schema} location '{schema}'")
     lake.spark.sql("create table dev_anna_silver.users using delta as select * from silver.users")
     lake.spark.sql("create table dev_anna_silver.gyms using delta as select 1 as gym")
@@ -63,9 +60,7 @@ def planted(
         row = f"select '{user}' as unique_field, 2 as n_records"
         lake.spark.sql(f"create table failures.{name} using delta as {row}")
     before, lines = all_rows(lake), all_lines(lake)
-    yield Planted(lake, before, lines, *forgotten(lake, THEY, STRANGER))
-    for schema in schemas:
-        lake.spark.sql(f"drop schema {schema} cascade")
+    return Planted(lake, before, lines, *forgotten(lake, THEY, STRANGER))
 
 
 def all_lines(lake: Lake) -> tuple[Counter[str], Counter[str]]:
@@ -139,6 +134,7 @@ def test_a_person_is_gone_from_every_table_and_the_others_are_as_before(planted:
     assert not done.problems
 
 
+@pytest.mark.slow
 def test_forgetting_again_changes_nothing_and_all_tables_equal_a_full_refresh(
     planted: Planted,
 ) -> None:
@@ -155,6 +151,7 @@ def test_forgetting_again_changes_nothing_and_all_tables_equal_a_full_refresh(
     assert not differences(lake.contents(), before)
 
 
+@pytest.mark.slow
 def test_their_lines_that_land_later_are_refused_and_removed_by_the_next_run(
     planted: Planted,
 ) -> None:

@@ -67,30 +67,24 @@ def versions(log: Path) -> list[int]:
     return sorted({int(name) for name in names if name.isdigit()})
 
 
-def test_no_file_holds_a_deleted_row_after_a_purge(closed: SmallProject) -> None:
-    """Neither a data nor a change file, nor the statistics and conditions in a log."""
-    lakehouse = closed.lake.settings.lakehouse
+def test_a_purge_leaves_no_deleted_row_in_any_file_and_models_follow_what_comes_next(
+    closed: SmallProject,
+) -> None:
+    """Neither a data nor a change file has it, nor the statistics and conditions in a log."""
+    lake = closed.lake
+    lakehouse = lake.settings.lakehouse
     holding = {file.parent.name for file in files_with(lakehouse, SHOP)}
     assert holding == {"sales", "shops", "_change_data", "_delta_log"}
-    messages = run_purge(closed)
-    assert {message.split(":")[0] for message in messages} == {
-        "ops.watermarks",
-        "silver.sales",
-        "silver.shops",
-    }
-    assert files_with(lakehouse, SHOP) == []
-    # The check that protects the files of other readers is on again.
-    with pytest.raises(PySparkException, match=r"(?i)retention"):
-        closed.rows("vacuum silver.sales retain 0 hours")
-
-
-def test_each_log_begins_with_a_checkpoint_of_a_commit_without_files(closed: SmallProject) -> None:
-    """So it has no statistics of removed files, and any reader of Delta can read the table."""
-    lake = closed.lake
     before = sorted(map(str, lake.rows("silver.sales")))
-    run_purge(closed)
-    for table in ("silver/sales", "silver/shops", "ops/watermarks"):
-        log = lake.settings.lakehouse / table / "_delta_log"
+    messages = run_purge(closed)
+    tables = {"ops.watermarks", "silver.sales", "silver.shops"}
+    assert {message.split(":")[0] for message in messages} == tables
+    assert files_with(lakehouse, SHOP) == []
+
+    # Each log begins with a checkpoint of a commit without files. So it has no statistics of
+    # removed files, and any reader of Delta can read the table.
+    for table in tables:
+        log = lakehouse.joinpath(*table.split("."), "_delta_log")
         first = versions(log)[0]
         assert (log / f"{first:020}.checkpoint.parquet").exists()
         actions = (log / f"{first:020}.json").read_text().splitlines()
@@ -100,15 +94,17 @@ def test_each_log_begins_with_a_checkpoint_of_a_commit_without_files(closed: Sma
     lake.forget_logs()
     assert closed.rows(SUMS) == [("a", 31), ("b", 35)]
 
-
-def test_models_follow_changes_after_a_purge(closed: SmallProject) -> None:
-    run_purge(closed)
+    # Models follow changes.
     assert closed.build()["shops"] == "success: nothing changed"
     assert closed.messages == []
     closed.rows("insert into silver.sales values (10, 'b', 1)")
     closed.build()
     assert closed.messages == []
     assert closed.rows(SUMS) == [("a", 31), ("b", 36)]
+
+    # The check that protects the files of other readers is on again.
+    with pytest.raises(PySparkException, match=r"(?i)retention"):
+        closed.rows("vacuum silver.sales retain 0 hours")
 
 
 def test_a_purge_whose_build_fails_cuts_no_log_and_can_be_repeated(closed: SmallProject) -> None:
@@ -126,6 +122,7 @@ def test_a_purge_whose_build_fails_cuts_no_log_and_can_be_repeated(closed: Small
     assert closed.messages == []
 
 
+@pytest.mark.slow
 def test_changes_that_were_not_read_before_a_purge_mean_comparing_whole(
     shops: SmallProject,
 ) -> None:

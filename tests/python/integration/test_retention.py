@@ -68,6 +68,26 @@ def wrong_rows(lake: Lake) -> list[str]:
     return differences({table: expected[table] for table in built}, found)
 
 
+def land_and_delete_old(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, models: tuple[str, ...]
+) -> None:
+    """Build models, and delete the lines of more than 400 days ago whose reading is in silver."""
+    owners = [f"{FIRST},{DEVICE},aa:01,{OLD}", f"{SECOND},{DEVICE},aa:01,{HANDOVER}"]
+    lake.write_lines(f"{REGISTRATIONS}/first.csv", HEADER, *owners)
+    lake.write_lines(f"{VISITS}/first.csv", HEADERS[VISITS], f"aa:01,1,{OLD},")
+    stays = [*REFUSED, PENDING, *MIDDLE_LINES, *NEW_LINES]
+    land(lake, "first", *OLD_LINES, SUPERSEDED, *WORKOUTS, *stays)
+    lake.build_and_test(*models)
+    maintain_readings(lake, monkeypatch, 400)
+    assert lines(lake) == sorted(stays)
+
+
+def land_for_old_times(lake: Lake) -> None:
+    """Land an owner, a correction, and a line that is there already."""
+    lake.write_lines(f"{REGISTRATIONS}/late.csv", HEADER, f"{LATE},{DEVICE},aa:01,{OLD + 130}")
+    land(lake, "late", reading(OLD + 110, 95, sent=6), OLD_LINES[1])
+
+
 @pytest.mark.parametrize(
     "models",
     [pytest.param(OF_READINGS, id="readings"), pytest.param((), id="all", marks=pytest.mark.slow)],
@@ -75,25 +95,16 @@ def wrong_rows(lake: Lake) -> list[str]:
 def test_old_raw_readings_go_and_no_table_changes(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, models: tuple[str, ...]
 ) -> None:
-    owners = [f"{FIRST},{DEVICE},aa:01,{OLD}", f"{SECOND},{DEVICE},aa:01,{HANDOVER}"]
-    lake.write_lines(f"{REGISTRATIONS}/first.csv", HEADER, *owners)
-    lake.write_lines(f"{VISITS}/first.csv", HEADERS[VISITS], f"aa:01,1,{OLD},")
-    stays = [*REFUSED, PENDING, *MIDDLE_LINES, *NEW_LINES]
-    land(lake, "first", *OLD_LINES, SUPERSEDED, *WORKOUTS, *stays)
-    lake.build_and_test(*models)
-
-    # Lines whose reading is in silver go. No model follows that.
-    maintain_readings(lake, monkeypatch, 400)
-    assert lines(lake) == sorted(stays)
+    land_and_delete_old(lake, monkeypatch, models)
+    # No model follows that.
     delete_old_lines(lake.spark, lake.settings, READINGS, None)
     version = lake.version(READINGS)
     statements = lake.statements_of(*MODELS_ONLY, "--select", "quarantine", "heart_rate")
     assert not [sql for sql in statements if f"table_changes('{LINES.upper()}'" in sql]
     assert lake.version(READINGS) == version
 
-    # What arrives for that time is followed: an owner, a correction, and a line that lands again.
-    lake.write_lines(f"{REGISTRATIONS}/late.csv", HEADER, f"{LATE},{DEVICE},aa:01,{OLD + 130}")
-    land(lake, "late", reading(OLD + 110, 95, sent=6), OLD_LINES[1])
+    # What arrives for that time is followed.
+    land_for_old_times(lake)
     messages: list[str] = []
     build(lake.settings, [*EVERYDAY, *models], on_log=messages.append)
     assert not compared_whole(messages)
@@ -106,16 +117,28 @@ def test_old_raw_readings_go_and_no_table_changes(
     assert not wrong_rows(lake)
     delete_old_lines(lake.spark, lake.settings, LINES, None)
 
-    # A full refresh makes the same tables. It drops the date of silver.
+    # A full refresh makes the same tables.
     lake.build_and_test("--full-refresh", *models)
     assert not wrong_rows(lake)
 
-    # The readings of somebody who is forgotten go too, and the next owner does not get them. A
-    # build reads changes from before and after lines were deleted.
+
+@pytest.mark.slow
+@pytest.mark.parametrize("models", [OF_READINGS, ()], ids=["readings", "all"])
+def test_readings_of_a_forgotten_person_go_though_their_lines_are_gone(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, models: tuple[str, ...]
+) -> None:
+    """The next owner does not get them.
+
+    A build reads changes from before and after lines were deleted.
+    """
+    land_and_delete_old(lake, monkeypatch, models)
+    land_for_old_times(lake)
+    # It drops the date of silver from which on lines are kept.
+    lake.build_and_test("--full-refresh", *models)
     maintain_readings(lake, monkeypatch, 300)
     assert lines(lake) == sorted([*REFUSED, PENDING, *NEW_LINES])
     land(lake, "last", reading(NEW + 3))
-    messages.clear()
+    messages: list[str] = []
     done = forget(
         lake.spark,
         lake.settings,

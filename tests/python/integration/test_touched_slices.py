@@ -283,19 +283,28 @@ def test_rows_without_a_date_to_prune_by_are_not_written_twice(project: Scenario
 def test_where_builds_may_overlap_all_writes_are_merges_and_nothing_is_cached(
     project: SmallProject,
 ) -> None:
-    """In Delta two appends of the same rows do not conflict, but two MERGEs do."""
+    """In Delta two appends of the same rows do not conflict, but two MERGEs do.
+
+    Watermarks that another run records meanwhile stay.
+    """
     project.model("sales", SALES)
-    project.model("shops", SHOPS)
+    record = "insert into ops.watermarks values ('silver.other', 'silver.sales', 7, '', '')"
+    meanwhile = "{% if has_changes(ref('sales')) %}{% do run_query(\"" + record + '") %}{% endif %}'
+    project.model("shops", SHOPS + meanwhile)
     for number in (4, 5):
         project.build("--vars", "one_build_at_a_time: []")
         project.rows(f"insert into silver.sales values ({number}, 'x{number}', 5)")
     project.build("--vars", "one_build_at_a_time: []")
     assert [text for text in project.statements if "merge into silver.shops" in text]
-    assert not [text for text in project.statements if "cache" in text or "insert into" in text]
+    assert not [
+        text for text in project.statements if "cache" in text or "insert into silver" in text
+    ]
     summed = "select shop, sum(amount) from silver.sales group by shop order by shop"
     assert project.rows("select shop, amount from silver.shops order by shop") == project.rows(
         summed
     )
+    marks = "select model, version from ops.watermarks where input = 'silver.sales' order by 1, 2"
+    assert project.rows(marks) == [("silver.other", 7), ("silver.other", 7), ("silver.shops", 2)]
 
 
 STOCK = """

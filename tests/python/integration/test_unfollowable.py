@@ -117,20 +117,22 @@ def test_watermarks_that_were_lost_are_noticed(shops: SmallProject) -> None:
     check(shops, "silver.shops: compared whole, because it has no watermark on silver.sales")
 
 
-def test_a_model_with_another_logic_or_column_or_var_is_compared_whole(
-    shops: SmallProject,
-) -> None:
-    shops.build()
+@scenario
+def test_a_model_with_another_logic_or_column_or_var_is_compared_whole(project: Scenario) -> Steps:
+    write_shops(project)
+    yield ALL
     counted = SHOPS.replace("sum(amount) as amount,", "sum(amount) as amount, count(*) as sales,")
-    shops.model("shops", counted)
-    check(shops, "its code or a var has changed")
+    project.model("shops", counted)
+    yield from compared_whole(project, "its code or a var has changed")
     query = "select shop, sales from silver.shops order by shop"
-    assert shops.rows(query) == [("a", 2), ("b", 2)]
-    shops.model("shops", counted.replace("count(*)", "count(*) + {{ var('more', 0) }}"))
-    shops.build("--vars", "more: 1")
-    assert shops.rows(query) == [("a", 3), ("b", 3)]
-    shops.build("--vars", "more: 2")
-    assert shops.rows(query) == [("a", 4), ("b", 4)]
+    assert project.rows(query) == [("a", 2), ("b", 1)]
+    project.model("shops", counted.replace("count(*)", "count(*) + {{ var('more', 0) }}"))
+    project.vars("{more: 1}")
+    yield "shops"
+    assert project.rows(query) == [("a", 3), ("b", 2)]
+    project.vars("{more: 2}")
+    yield "shops"
+    assert project.rows(query) == [("a", 4), ("b", 3)]
 
 
 RULE = """
