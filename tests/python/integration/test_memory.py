@@ -29,6 +29,13 @@ IN_USE = {SESSION: 2, SNAPSHOT_OF_DELTA: 2, VIEW: 2, LISTED_FILE: 20}
 # A server's pools keep an idle thread for a minute, and with it the session that was active when it
 # was created, with its views. A build has four sessions and more: most must be gone.
 IN_USE_BY_SERVER = IN_USE | {SESSION: 2 * (MANY - FEW), VIEW: 2 * (MANY - FEW)}
+SNAPSHOT = """
+version: 2
+snapshots:
+  - name: shops_snapshot
+    relation: ref('shops')
+    config: {unique_key: shop, strategy: check, check_cols: [amount]}
+"""
 
 
 def counted(pid: int) -> dict[str, int]:
@@ -73,6 +80,7 @@ def build_change(project: SmallProject, number: int, *arguments: str) -> None:
 
 def test_builds_with_changes_do_not_leak_memory(project: SmallProject) -> None:
     write_shops(project)
+    project.snapshot("shops", SNAPSHOT)
     project.build()
     count = partial(counted, jvm_of(project.lake.spark))
     assert_flat(partial(build_change, project), count)

@@ -296,9 +296,8 @@ def test_where_builds_may_overlap_all_writes_are_merges_and_nothing_is_cached(
         project.rows(f"insert into silver.sales values ({number}, 'x{number}', 5)")
     project.build("--vars", "one_build_at_a_time: []")
     assert [text for text in project.statements if "merge into silver.shops" in text]
-    assert not [
-        text for text in project.statements if "cache" in text or "insert into silver" in text
-    ]
+    own = [text for text in project.statements if record not in text]
+    assert not [text for text in own if "cache" in text or "insert into" in text]
     summed = "select shop, sum(amount) from silver.sales group by shop order by shop"
     assert project.rows("select shop, amount from silver.shops order by shop") == project.rows(
         summed

@@ -18,6 +18,14 @@ from python_ingest.settings import Settings
 from tests.python.unit.alerts.webhook_server import Webhook, build, land
 
 
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch) -> dict[str, timedelta]:
+    """Return all thresholds that count, by table, instead of those of the contracts."""
+    only = {"heart_rate_bz": timedelta(hours=12)}
+    monkeypatch.setattr("fitness.freshness.thresholds", lambda: only)
+    return only
+
+
 @pytest.mark.parametrize(
     ("hours", "stale"),
     [
@@ -37,11 +45,10 @@ def test_a_feed_is_stale_after_the_time_in_its_contract(
     assert sorted(found) == [f"• feed {table}" for table in stale]
 
 
+@pytest.mark.usefixtures("limits")
 def test_a_stale_feed_is_posted_with_its_last_landing_and_when_rows_land_again(
-    settings: Settings, alerts: Alerts, server: Webhook, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, alerts: Alerts, server: Webhook
 ) -> None:
-    only = {"heart_rate_bz": timedelta(hours=12)}
-    monkeypatch.setattr("fitness.freshness.thresholds", lambda: only)
     land(settings, 13)
     for _ in range(2):
         build(alerts)
@@ -55,19 +62,17 @@ def test_a_stale_feed_is_posted_with_its_last_landing_and_when_rows_land_again(
 
 
 def test_a_feed_whose_threshold_is_removed_is_no_longer_stale(
-    settings: Settings, alerts: Alerts, server: Webhook, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, alerts: Alerts, server: Webhook, limits: dict[str, timedelta]
 ) -> None:
-    only = {"heart_rate_bz": timedelta(hours=12)}
-    monkeypatch.setattr("fitness.freshness.thresholds", lambda: only)
     land(settings, 13)
     build(alerts)
-    only.clear()
+    limits.clear()
     build(alerts)
     assert server.texts[1:] == ["feed heart_rate_bz: recovered"]
 
 
 def test_a_landing_is_remembered_and_only_batches_since_the_last_look_are_read(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, limits: dict[str, timedelta], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_all = ingest_log.newest_first
 
@@ -77,8 +82,7 @@ def test_a_landing_is_remembered_and_only_batches_since_the_last_look_are_read(
             assert count < may_read
 
     now = datetime.now(UTC)
-    only = {"heart_rate_bz": timedelta(hours=12), "user_info_bz": timedelta(days=7)}
-    monkeypatch.setattr("fitness.freshness.thresholds", lambda: only)
+    limits["user_info_bz"] = timedelta(days=7)
     monkeypatch.setattr("fitness.freshness.ingest_log.newest_first", newest_first)
     known = {"user_info_bz": now - timedelta(days=6), "heart_rate_bz": now - timedelta(hours=1)}
     for hours in (4, 3, 2):
@@ -90,7 +94,7 @@ def test_a_landing_is_remembered_and_only_batches_since_the_last_look_are_read(
     found = last_landings(settings.lakehouse, known, now)
     assert found["user_info_bz"] == known["user_info_bz"]
     assert found["heart_rate_bz"] > now - timedelta(minutes=2)
-    only.pop("user_info_bz")
+    limits.pop("user_info_bz")
     may_read = 1
     assert last_landings(settings.lakehouse, {}, now).keys() == {"heart_rate_bz"}
 
