@@ -24,10 +24,10 @@ docs: setup ## Write dbt's docs as one page: tables, columns, macros, lineage
 	@$(RUN) python -m fitness.docs
 
 test: setup ## Run all tests but the long ones
-	@$(RUN) pytest -n 2 -m "not slow"
+	@$(RUN) pytest -n 2 --no-loadscope-reorder -m "not slow"
 
 test-all: setup ## Run all tests
-	@$(RUN) pytest -n 2
+	@$(RUN) pytest -n 2 --no-loadscope-reorder
 
 mutants: setup ## Plant defects one by one and see that the tests find each
 	@$(RUN) python -m tests.mutants

@@ -47,6 +47,11 @@ LATE_C2 = (
     " -XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=2400"
     " -XX:Tier4CompileThreshold=60000 -XX:Tier4BackEdgeThreshold=160000"
 )
+# To compile a query takes longer than to run it on a few rows.
+INTERPRETED = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
 FITNESS = (sys.executable, "-m", "fitness")  # the command line, as a process of its own
 # The reference knows lines of quarantine by their text, the table by their hash.
 TABLE_KEYS = {**KEYS, "quarantine": ("row_id",)}
@@ -63,7 +68,7 @@ class Lake:
         export(self.settings)
         conf = dict(spark_conf(self.settings.target))
         conf[JAVA_OPTIONS] += LATE_C2
-        self.spark: SparkSession = start_spark(self.settings, conf)
+        self.spark: SparkSession = start_spark(self.settings, conf | INTERPRETED)
 
     def empty(self) -> None:
         """Remove all records and tables."""
@@ -129,6 +134,17 @@ class Lake:
             else:
                 folder.unlink()
             self.forget_logs()
+
+    @contextmanager
+    def compiled_queries(self) -> Iterator[None]:
+        """Compile queries, as builds do outside of tests."""
+        for name in INTERPRETED:
+            self.spark.conf.unset(name)
+        try:
+            yield
+        finally:
+            for name, value in INTERPRETED.items():
+                self.spark.conf.set(name, value)
 
     def ingest(self) -> Mapping[str, int]:
         """Land new files."""

@@ -22,6 +22,7 @@ def test_the_build_log_has_the_layers_that_were_built_whole(built: Lake) -> None
     assert newest(built).layers == ["gold"]
 
 
+@pytest.mark.slow
 def test_the_rows_that_fail_a_test_are_kept_where_the_log_says(built: Lake) -> None:
     built.spark.sql("insert into silver.users select * from silver.users limit 1")
     with pytest.raises(BuildError, match="primary_key_users"):

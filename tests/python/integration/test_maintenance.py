@@ -57,6 +57,7 @@ def test_maintenance_leaves_few_files_and_nothing_to_do_for_builds(shops: SmallP
     assert shops.rows("select shop, amount from silver.shops order by shop") == SUMS
 
 
+@pytest.mark.slow
 def test_files_are_kept_until_their_changes_have_been_read(shops: SmallProject) -> None:
     """A build that runs late reads the changes, not the whole table."""
     lake = shops.lake
@@ -105,6 +106,7 @@ def test_a_log_is_cut_at_an_old_checkpoint_and_followed_from_there(shops: SmallP
     assert shops.rows("select amount from silver.shops where shop = 'b'") == [(41,)]
 
 
+@pytest.mark.slow
 def test_a_log_goes_with_the_files_also_of_a_table_without_news(shops: SmallProject) -> None:
     """It names values of rows that are deleted."""
     lake = shops.lake
@@ -120,7 +122,7 @@ def test_a_log_goes_with_the_files_also_of_a_table_without_news(shops: SmallProj
     assert min(int(name) for name in names if name.isdigit()) == kept_from
 
 
-@pytest.mark.parametrize("work", ["ingest", "build"])
+@pytest.mark.parametrize("work", ["ingest", pytest.param("build", marks=pytest.mark.slow)])
 def test_an_ingest_or_a_build_waits_while_maintenance_runs(lake: Lake, work: str) -> None:
     land(lake, 1)
     lake.ingest()

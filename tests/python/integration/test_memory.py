@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, cast
 
+import pytest
 from pyspark.sql import SparkSession
 
 from fitness.landing import RepeatedIngest
@@ -96,6 +97,7 @@ def test_ingests_do_not_leak_memory(lake: Lake) -> None:
     assert_flat(land_more, partial(counted, jvm_of(lake.spark)))
 
 
+@pytest.mark.slow
 def test_builds_through_a_server_do_not_leak_its_memory(
     server: Server, project_folder: Path
 ) -> None:

@@ -107,6 +107,7 @@ def test_a_purge_leaves_no_deleted_row_in_any_file_and_models_follow_what_comes_
         closed.rows("vacuum silver.sales retain 0 hours")
 
 
+@pytest.mark.slow
 def test_a_purge_whose_build_fails_cuts_no_log_and_can_be_repeated(closed: SmallProject) -> None:
     def fail() -> None:
         raise FitnessError("The build failed.")

@@ -59,20 +59,16 @@ def lose_table(lake: Lake) -> None:
     lake.forget_logs()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "accident",
     [
+        lose_checkpoint,
+        lose_positions,
+        lose_both,
         restore_old_checkpoint,
-        *[
-            pytest.param(accident, marks=pytest.mark.slow)
-            for accident in (
-                lose_checkpoint,
-                lose_positions,
-                lose_both,
-                truncate_checkpoint,
-                lose_table,
-            )
-        ],
+        truncate_checkpoint,
+        lose_table,
     ],
 )
 def test_after_an_accident_nothing_is_lost_or_duplicated_and_the_reset_is_logged(

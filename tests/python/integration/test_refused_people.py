@@ -134,6 +134,7 @@ def test_no_line_of_a_forgotten_person_lands_and_all_lines_of_others_do(lake: La
         assert [t for t in text if f"{folder}: " in t and f", {len(lines)} lines refused" in t]
 
 
+@pytest.mark.slow
 def test_a_lost_checkpoint_and_a_lost_table_bring_nothing_back(lake: Lake) -> None:
     write_feeds(lake, "others", OTHERS)
     forget_person(lake)

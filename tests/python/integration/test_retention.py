@@ -19,8 +19,8 @@ pytestmark = pytest.mark.usefixtures("secret")
 
 HEADER = HEADERS[REGISTRATIONS]
 DAY = 86400
-# The readings and all that they are made of; without a selection all models are built.
-OF_READINGS = ("--select", "+heart_rate", "--indirect-selection", "cautious")
+# The readings and all that they are made of, without tests; or all of an everyday build.
+OF_READINGS = (*MODELS_ONLY, "--select", "+heart_rate")
 TODAY = int(datetime.now(UTC).timestamp()) // DAY * DAY
 OLD, MIDDLE, HANDOVER, NEW = (TODAY - days * DAY for days in (500, 350, 200, 1))
 DEVICE, UNKNOWN = 1010, 9090
@@ -77,7 +77,7 @@ def land_and_delete_old(
     lake.write_lines(f"{VISITS}/first.csv", HEADERS[VISITS], f"aa:01,1,{OLD},")
     stays = [*REFUSED, PENDING, *MIDDLE_LINES, *NEW_LINES]
     land(lake, "first", *OLD_LINES, SUPERSEDED, *WORKOUTS, *stays)
-    lake.build_and_test(*models)
+    build(lake.settings, models)
     maintain_readings(lake, monkeypatch, 400)
     assert lines(lake) == sorted(stays)
 
@@ -90,7 +90,10 @@ def land_for_old_times(lake: Lake) -> None:
 
 @pytest.mark.parametrize(
     "models",
-    [pytest.param(OF_READINGS, id="readings"), pytest.param((), id="all", marks=pytest.mark.slow)],
+    [
+        pytest.param(OF_READINGS, id="readings"),
+        pytest.param(EVERYDAY, id="all", marks=pytest.mark.slow),
+    ],
 )
 def test_old_raw_readings_go_and_no_table_changes(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, models: tuple[str, ...]
@@ -106,7 +109,7 @@ def test_old_raw_readings_go_and_no_table_changes(
     # What arrives for that time is followed.
     land_for_old_times(lake)
     messages: list[str] = []
-    build(lake.settings, [*EVERYDAY, *models], on_log=messages.append)
+    build(lake.settings, models, on_log=messages.append)
     assert not compared_whole(messages)
     assert not wrong_rows(lake)
 
@@ -118,32 +121,19 @@ def test_old_raw_readings_go_and_no_table_changes(
     delete_old_lines(lake.spark, lake.settings, LINES, None)
 
     # A full refresh makes the same tables.
-    lake.build_and_test("--full-refresh", *models)
+    build(lake.settings, ["--full-refresh", *models])
     assert not wrong_rows(lake)
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("models", [OF_READINGS, ()], ids=["readings", "all"])
-def test_readings_of_a_forgotten_person_go_though_their_lines_are_gone(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, models: tuple[str, ...]
-) -> None:
-    """The next owner does not get them.
-
-    A build reads changes from before and after lines were deleted.
-    """
-    land_and_delete_old(lake, monkeypatch, models)
-    land_for_old_times(lake)
-    # It drops the date of silver from which on lines are kept.
-    lake.build_and_test("--full-refresh", *models)
+    # A forgotten person's readings go, whose lines are gone; the next owner does not get them.
+    # A build reads changes from before and after lines were deleted.
     maintain_readings(lake, monkeypatch, 300)
     assert lines(lake) == sorted([*REFUSED, PENDING, *NEW_LINES])
     land(lake, "last", reading(NEW + 3))
-    messages: list[str] = []
     done = forget(
         lake.spark,
         lake.settings,
         [LATE],
-        lambda: build(lake.settings, [*EVERYDAY, *models], on_log=messages.append),
+        lambda: build(lake.settings, models, on_log=messages.append),
     )
     assert done.rows[READINGS] == len(OLD_LINES[3:]) + len(MIDDLE_LINES)
     assert not compared_whole(messages)

@@ -142,6 +142,7 @@ RULE = """
 """
 
 
+@pytest.mark.slow
 def test_a_model_that_uses_a_changed_contract_is_compared_whole(project: SmallProject) -> None:
     project.rows("create schema bronze")
     project.rows("create table bronze.events using delta as select 1 as id, 5 as amount")
