@@ -32,9 +32,9 @@ SHOWN_WORLDS, SHOWN_LINES = 3, 20
 class Plan:
     """Which worlds are built, and after which batches a build fails or is of some models only.
 
-    Some people are forgotten when the batch `forgetting` has landed; that builds it too. Which
-    builds run the data tests and the snapshot, too: if those of the batch before did, a table's
-    tests are part of the statement that compares it, else a hundred statements of their own.
+    Some people are forgotten when the batch `forgetting` has landed; that builds it too. After the
+    batches `tested` the data tests and the snapshot run as well. In the second build with tests
+    most of them are part of a model's own statement, which takes far less time.
     """
 
     seeds: Sequence[int]
