@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from fitness.build import build
+from fitness.dbt_arguments import EVERYDAY
 from fitness.privacy.forget import Forgotten, forget
 from python_ingest.tables import is_table
 from tests.python.forgotten_person import (
@@ -71,8 +73,7 @@ def forgotten(lake: Lake, *users: int) -> tuple[Forgotten, list[str]]:
     messages: list[str] = []
 
     def build_all() -> str:
-        messages.extend(lake.build())
-        return "Built."
+        return build(lake.settings, EVERYDAY, on_log=messages.append)
 
     return forget(lake.spark, lake.settings, users, build_all), messages
 

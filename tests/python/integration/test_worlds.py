@@ -33,8 +33,8 @@ class Plan:
     """Which worlds are built, and after which batches a build fails or is of some models only.
 
     Some people are forgotten when the batch `forgetting` has landed; that builds it too. After the
-    batches `tested` the data tests and the snapshot run as well. In the second build with tests
-    most of them are part of a model's own statement, which takes far less time.
+    batches `tested` the data tests and the snapshot run as well. If the build before had them too,
+    most are part of a model's own statement, which takes far less time.
     """
 
     seeds: Sequence[int]
