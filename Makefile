@@ -23,12 +23,11 @@ dashboard: setup ## Show the lakehouse's pages in a browser
 docs: setup ## Write dbt's docs as one page: tables, columns, macros, lineage
 	@$(RUN) python -m fitness.docs
 
-# Without --no-loadscope-reorder the largest files go first, and the longest tests last, in one process.
 test: setup ## Run all tests but the long ones
-	@$(RUN) pytest -n 2 --no-loadscope-reorder -m "not slow"
+	@$(RUN) pytest -n 2 -m "not slow"
 
 test-all: setup ## Run all tests
-	@$(RUN) pytest -n 2 --no-loadscope-reorder
+	@$(RUN) pytest -n 2
 
 mutants: setup ## Plant defects one by one and see that the tests find each
 	@$(RUN) python -m tests.mutants

@@ -8,7 +8,7 @@
 #}
 {% test every_line_is_accounted_for(model, feed, same_row=none, superseded=none) %}
 
-{#- It does not read this table, one of the last of gold, but runs after it: gold does not wait, and has all threads. #}
+{#- Not read: the test runs after this table, one of the last, so that gold need not wait and has all of dbt's threads. #}
 {{- config(meta={'static_inputs': ['workout_bpm_summary']}) }}
 {%- do ref('workout_bpm_summary') %}
 {{ unaccounted_lines(model, feed, same_row, superseded) }}

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("secret")
 HEADER = HEADERS[REGISTRATIONS]
 DAY = 86400
 # The readings, all that they are made of, and the test that no line is lost; or an everyday build.
-LINES_OF_READINGS = "every_line_is_accounted_for_heart_rate_heart_rate_bz"
-OF_READINGS = ("--select", "+heart_rate", LINES_OF_READINGS, "--indirect-selection", "empty")
+TEST_OF_LINES = "every_line_is_accounted_for_heart_rate_heart_rate_bz"
+OF_READINGS = ("--select", "+heart_rate", TEST_OF_LINES, "--indirect-selection", "empty")
 TODAY = int(datetime.now(UTC).timestamp()) // DAY * DAY
 OLD, MIDDLE, HANDOVER, NEW = (TODAY - days * DAY for days in (500, 350, 200, 1))
 DEVICE, UNKNOWN = 1010, 9090
