@@ -1,8 +1,7 @@
 """Optional measures that make a cold start faster.
 
 The class archive (Java's class data sharing) has the classes that Spark loads: the JVM maps it
-instead of reading, checking and linking some 20,000 classes, which saves seconds at each start. An
-archive that another Java made, or that was made in another folder, is not used.
+instead of reading, checking and linking some 20,000 classes, which saves seconds at each start.
 """
 
 import logging
@@ -10,7 +9,6 @@ import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,12 +21,10 @@ from fitness.backlog import backlog_of_bronze, built_until, waiting_files
 from fitness.dbt_arguments import asks_whole_tests
 from fitness.landing import ingest
 from fitness.samples.produce import World, produce
-from fitness.settings import PROJECT, export, spark_conf
-from fitness.spark import JAVA_OPTIONS, end_jvm, java_build, java_path, start_spark
+from fitness.settings import export, spark_conf
+from fitness.spark import JAVA_OPTIONS, class_archive, end_jvm, start_spark
 from python_ingest.settings import Settings
 
-# Named in profiles.yml too.
-ARCHIVE = PROJECT / ".cache" / "spark.jsa"
 TRAINING = (
     "create or replace temporary view new_rows as select * from bronze.registered_users_bz",
     "create table silver.training using delta as select * from new_rows",
@@ -90,19 +86,18 @@ def warm_up(spark: SparkSession, settings: Settings) -> None:
     Thread(target=read_watermarks, daemon=True).start()
 
 
-def make_archive(archive: Path = ARCHIVE) -> None:
-    """Run an ingest and some SQL; archive the classes that they load, and label the archive."""
+def make_archive(archive: Path) -> None:
+    """Run an ingest and some SQL; archive the classes that they load. Remove older archives."""
     archive.parent.mkdir(exist_ok=True)
+    for older in archive.parent.glob("spark*"):
+        older.unlink()
     with TemporaryDirectory() as folder:
         partial = Path(folder) / archive.name
         settings = Settings(Path(folder) / "landing", Path(folder) / "lakehouse")
         produce(World(users=2, days=1, seed=0, files=1, readings=100), settings.landing)
         export(settings)
         conf = dict(spark_conf(settings.target))
-        conf[JAVA_OPTIONS] = conf[JAVA_OPTIONS].replace(
-            f"-XX:SharedArchiveFile={archive.relative_to(PROJECT)}",
-            f"-XX:ArchiveClassesAtExit={partial}",
-        )
+        conf[JAVA_OPTIONS] += f" -XX:ArchiveClassesAtExit={partial}"
         spark = start_spark(settings, conf)
         ingest(spark, settings)
         for schema in ("bronze", "silver"):
@@ -115,28 +110,10 @@ def make_archive(archive: Path = ARCHIVE) -> None:
             spark.sql(statement).collect()
         end_jvm(spark)  # The JVM writes the archive when it ends.
         shutil.move(partial, archive)
-        label_of(archive).write_text(made_for())
-
-
-def is_current(archive: Path = ARCHIVE) -> bool:
-    """Return whether there is an archive that Java can use."""
-    label = label_of(archive)
-    return archive.exists() and label.exists() and label.read_text() == made_for()
-
-
-def label_of(archive: Path) -> Path:
-    """Return the file that says what an archive was made for."""
-    return archive.with_suffix(".txt")
-
-
-def made_for() -> str:
-    """Return the label of an archive made now: this Java, these packages, the project's folder."""
-    locked = sha256((PROJECT / "uv.lock").read_bytes()).hexdigest()
-    return f"{java_build(java_path())}{PROJECT}\n{locked}\n"
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
-    if not is_current():
+    if not (archive := class_archive()).exists():
         sys.stderr.write("Archiving Spark's classes (once; it makes every start faster)\n")
-        make_archive()
+        make_archive(archive)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
@@ -65,6 +66,16 @@ def java_build(java: str) -> str:
     return subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
 
 
+def class_archive() -> Path:
+    """Return the file of the class archive (cold_start.py) for this Java, package set and folder.
+
+    Java would also use an archive of another folder, and take each class of it for code from there.
+    Derby then refuses its other classes as code from elsewhere, and statements wait forever.
+    """
+    label = f"{java_build(java_path())}{PROJECT}\n".encode() + (PROJECT / "uv.lock").read_bytes()
+    return PROJECT / ".cache" / f"spark-{sha256(label).hexdigest()[:16]}.jsa"
+
+
 def start_spark(
     settings: Settings,
     conf: Mapping[str, str] | None = None,
@@ -90,7 +101,10 @@ def start_spark(
     builder = SparkSession.builder
     if with_metastore:
         builder = builder.enableHiveSupport()
-    for key, value in (conf or spark_conf(settings.target)).items():
+    conf = dict(conf or spark_conf(settings.target))
+    if (archive := class_archive()).exists():
+        conf[JAVA_OPTIONS] += f" -XX:SharedArchiveFile={archive.relative_to(PROJECT)}"
+    for key, value in conf.items():
         builder = builder.config(key, value)
     builder = builder.config(UMASK, umask_text())
     LOG.parent.mkdir(exist_ok=True)

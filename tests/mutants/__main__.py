@@ -45,8 +45,7 @@ def copy_project(copy: Path) -> None:
             target = copy / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-    for name in (".venv", ".cache"):
-        (copy / name).symlink_to(PROJECT / name)
+    (copy / ".venv").symlink_to(PROJECT / ".venv")
 
 
 def run_pytest(arguments: Sequence[str], copy: Path, **variables: str) -> "subprocess.Popen[bytes]":

@@ -12,7 +12,7 @@ from typing import Any
 import pyspark
 import pytest
 
-from fitness import cold_start
+from fitness import spark
 from fitness.errors import HeapError, JavaError
 from fitness.settings import PROJECT
 from fitness.spark import check_jvm, java_version
@@ -91,26 +91,20 @@ def test_the_message_of_a_java_that_does_not_run_is_shown(
         java_version()
 
 
-def test_a_class_archive_is_not_used_with_another_java_or_in_another_folder(
+def test_a_class_archive_is_of_one_java_and_one_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """In a copy of the project, Spark must not use the archive that was copied with it."""
     fake_java(tmp_path, "17.0.15")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    archive = tmp_path / "spark.jsa"
-    assert not cold_start.is_current(archive)
-    archive.touch()
-    assert not cold_start.is_current(archive)
-    cold_start.label_of(archive).write_text(cold_start.made_for())
-    assert cold_start.is_current(archive)
+    archive = spark.class_archive()
+    assert archive == spark.class_archive()
     fake_java(tmp_path, "17.0.16")
-    assert not cold_start.is_current(archive)
+    assert spark.class_archive() != archive
     fake_java(tmp_path, "17.0.15")
-    assert cold_start.is_current(archive)
-    moved = tmp_path / "moved"
-    moved.mkdir()
-    (moved / "uv.lock").write_bytes((PROJECT / "uv.lock").read_bytes())
-    monkeypatch.setattr(cold_start, "PROJECT", moved)
-    assert not cold_start.is_current(archive)
+    (tmp_path / "uv.lock").write_bytes((PROJECT / "uv.lock").read_bytes())
+    monkeypatch.setattr(spark, "PROJECT", tmp_path)
+    assert spark.class_archive().name != archive.name
 
 
 @pytest.mark.parametrize(
@@ -164,6 +158,12 @@ print(json.dumps({{
 def test_for_short_work_java_uses_the_c1_compiler_only(short_lived: dict[str, list[str]]) -> None:
     expected = {"-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", "-XX:+UseParallelGC"}
     assert expected <= set(short_lived["arguments"])
+
+
+def test_java_uses_the_class_archive_of_this_folder(short_lived: dict[str, list[str]]) -> None:
+    used = [each for each in short_lived["arguments"] if "SharedArchiveFile" in each]
+    archive = spark.class_archive()
+    assert used == [f"-XX:SharedArchiveFile=.cache/{archive.name}"] * archive.exists()
 
 
 def test_no_jar_is_fetched_that_spark_has(short_lived: dict[str, list[str]]) -> None:
