@@ -47,7 +47,12 @@ LATE_C2 = (
     " -XX:Tier4InvocationThreshold=20000 -XX:Tier4MinInvocationThreshold=2400"
     " -XX:Tier4CompileThreshold=60000 -XX:Tier4BackEdgeThreshold=160000"
 )
-# To compile a query takes longer than to run it on a few rows.
+# Spark's default, as outside of tests; but to compile a query takes longer than to run it on a few
+# rows.
+COMPILED = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+}
 INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
@@ -136,14 +141,15 @@ class Lake:
             self.forget_logs()
 
     @contextmanager
-    def compiled_queries(self) -> Iterator[None]:
-        """Compile queries, as builds do outside of tests."""
-        for name in INTERPRETED:
-            self.spark.conf.unset(name)
+    def queries(self, settings: Mapping[str, str]) -> Iterator[None]:
+        """Compile or interpret queries, by COMPILED or INTERPRETED."""
+        before = {name: str(self.spark.conf.get(name)) for name in settings}
         try:
+            for name, value in settings.items():
+                self.spark.conf.set(name, value)
             yield
         finally:
-            for name, value in INTERPRETED.items():
+            for name, value in before.items():
                 self.spark.conf.set(name, value)
 
     def ingest(self) -> Mapping[str, int]:
