@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,15 +44,17 @@ def backlog_of_bronze(batches: Sequence[LoggedBatch], until: datetime) -> Backlo
 def backlog_of_landing(settings: Settings) -> Backlog:
     """Return the files that have not landed."""
     # A file that is renamed into the folder changes its ctime, not its mtime.
-    arrivals = [file.st_ctime for file in waiting_files(settings)]
+    arrivals = [file.st_ctime for file in waiting_files(settings).values()]
     return Backlog(len(arrivals), datetime.fromtimestamp(min(arrivals), UTC) if arrivals else None)
 
 
-def waiting_files(settings: Settings) -> list[os.stat_result]:
-    """Return the files that have not landed."""
-    return [
-        Path(path).stat()
-        for name in feeds_by_folder()
-        if (folder := settings.landing / name).exists()
-        for path in file_source_log.waiting_files(folder, settings.checkpoints / name)
-    ]
+def waiting_files(settings: Settings) -> dict[Path, os.stat_result]:
+    """Return the files that have not landed, also links to files that are gone."""
+    found = {}
+    for name in feeds_by_folder():
+        if (folder := settings.landing / name).exists():
+            waiting = file_source_log.waiting_files(folder, settings.checkpoints / name)
+            for path in map(Path, waiting):
+                with suppress(FileNotFoundError):  # It is gone by now.
+                    found[path] = path.stat() if path.exists() else path.lstat()
+    return found

@@ -33,6 +33,8 @@ def clean_folder(stream: FileStream) -> None:
     gone = 0
     for source, file in files.items():
         path = path_of(source)
+        if not path.is_relative_to(stream.folder):  # The lakehouse or the landing folder has moved.
+            continue
         try:
             now = path.stat()
         except OSError:

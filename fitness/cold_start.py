@@ -45,7 +45,7 @@ def is_small_ingest(settings: Settings) -> bool:
     if settings.kafka or settings.catalog:
         return False
     try:
-        return sum(file.st_size for file in waiting_files(settings)) <= SMALL_INGEST
+        return sum(file.st_size for file in waiting_files(settings).values()) <= SMALL_INGEST
     except (OSError, ValueError):  # The ingest reports it.
         return False
 

@@ -3,9 +3,11 @@
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NoReturn
+from threading import Event
+from typing import TYPE_CHECKING
 
 from fitness import restart_log
 from fitness.dbt_arguments import EVERYDAY, UNTESTED, with_whole_tests
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from fitness.ingest_log import LoggedBatch
 
 log = logging.getLogger(__name__)
+STARTED_IN = os.getcwd()  # noqa: PTH109 - relative paths on the command line are from here
 
 
 def start(
@@ -47,8 +50,10 @@ def run_ingest(spark: "SparkSession", settings: Settings, every: timedelta | Non
         on_batch(add)(batch)
 
     if every is None:
+        began = time.time()
         with progress(f"Landing {settings.landing}") as add:
             landed = ingest(spark, settings, on_landed)
+        warn_of_unseen_files(settings, began)
     else:
         stop = stop_on_signals()
         with progress(f"Landing {settings.landing} every {every} until stopped") as add:
@@ -60,6 +65,21 @@ def run_ingest(spark: "SparkSession", settings: Settings, every: timedelta | Non
     if refused:
         console.print(
             f"  {'refused':<20} {refused:>12,} lines of forgotten people", highlight=False
+        )
+
+
+def warn_of_unseen_files(settings: Settings, began: float) -> None:
+    """Warn of files that are older than an ingest (epoch seconds), but that Spark has not found."""
+    from fitness.backlog import waiting_files
+
+    files = {} if settings.catalog else waiting_files(settings)
+    unseen = [path for path, file in files.items() if file.st_ctime < began]
+    if unseen:
+        log.warning(
+            "Java does not see %d files, such as %a: a name must be in UTF-8, and a link must lead "
+            "to a file.",
+            len(unseen),
+            str(unseen[0]),
         )
 
 
@@ -120,20 +140,25 @@ def run_both(
                 return
             if not has_built:
                 raise
-            restart(spark, settings, f"{error}; if that happens often, {MORE_MEMORY}")
+            restart(spark, settings, f"{error}; if that happens often, {MORE_MEMORY}", stop)
         if not stop.is_set():
-            restart(spark, settings, "`fitness forget` takes its turn")
+            restart(spark, settings, "`fitness forget` takes its turn", stop)
 
 
-def restart(spark: "SparkSession", settings: Settings, reason: str) -> NoReturn:
-    """Replace this process, and so Spark, by a new one with the same command; log the reason."""
+def restart(spark: "SparkSession", settings: Settings, reason: str, stop: Event) -> None:
+    """Replace this process, and so Spark, by a new one with the same command; log the reason.
+
+    It only ends Spark if `stop` is set meanwhile.
+    """
     from fitness.spark import end_jvm
 
     log.warning("%s. Restarting Spark.", reason)
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     restart_log.add(settings.lakehouse, restart_log.Restart(at, reason))
     end_jvm(spark)
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell
+    if not stop.is_set():
+        os.chdir(STARTED_IN)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell
 
 
 def on_batch(add: Callable[[str], None]) -> Callable[["LoggedBatch"], None]:

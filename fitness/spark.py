@@ -1,12 +1,12 @@
 """Spark, started once per process with the settings of profiles.yml; it logs to a file."""
 
+import locale
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ OLD_GENERATION = "Old Gen"
 UMASK = "spark.hadoop.fs.permissions.umask-mode"
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 JAVA_VERSIONS = (17, 21, 25)
+IGNORED_IN_CHILDREN: set[signal.Signals] = set()
 JAVA_NEEDED = (
     "Spark needs Java 17, 21 or 25. Install one: "
     "sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), "
@@ -97,6 +98,9 @@ def start_spark(
     if settings.catalog:  # Databricks gives its own.
         return SparkSession.builder.getOrCreate()
     java_version()
+    # In another locale Java does not see a file whose name has a letter that is not of ASCII.
+    if locale.nl_langinfo(locale.CODESET) != "UTF-8":
+        os.environ["LC_ALL"] = "C.UTF-8"
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # The workers need our packages too.
     builder = SparkSession.builder
     if with_metastore:
@@ -179,19 +183,25 @@ def output_to(path: Path) -> Iterator[None]:
 
 @contextmanager
 def ignore_signal_in_children(number: signal.Signals) -> Iterator[None]:
-    """Make processes started inside, such as the JVM, ignore a signal.
+    """Make processes started inside by os.fork, such as the JVM, ignore a signal; not this process.
 
     A service manager sends it to all processes of a service. This process then stops in order, for
     which it needs the JVM; the JVM ends when this process has ended.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.signal(number, signal.SIG_IGN)
+    IGNORED_IN_CHILDREN.add(number)
     try:
         yield
     finally:
-        signal.signal(number, handler)
+        IGNORED_IN_CHILDREN.discard(number)
+
+
+def ignore_signals() -> None:
+    """Ignore the signals of ignore_signal_in_children(), in a child before it starts Java."""
+    for number in IGNORED_IN_CHILDREN:
+        signal.signal(number, signal.SIG_IGN)
+
+
+os.register_at_fork(after_in_child=ignore_signals)
 
 
 def umask_text() -> str:

@@ -12,6 +12,7 @@ import typer
 from py4j.protocol import Py4JError
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fitness.errors import MORE_MEMORY, HeapError
@@ -49,7 +50,7 @@ def plain_errors() -> Iterator[None]:
 
 def fail(message: str) -> NoReturn:
     """Print what went wrong and exit with 1."""
-    errors.print(f"[red]fitness:[/red] {message}", soft_wrap=True, highlight=False)
+    errors.print(f"[red]fitness:[/red] {escape(message)}", soft_wrap=True, highlight=False)
     raise typer.Exit(1)
 
 

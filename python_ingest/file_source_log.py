@@ -38,8 +38,9 @@ def listed_files(checkpoint: Path) -> dict[str, ListedFile]:
 def newest_landed(checkpoint: Path) -> int:
     """Return the number, in the log, of the newest batch that has landed; -1 without any."""
     batch = newest(checkpoint / "commits")
-    offsets = checkpoint / "offsets" / str(batch)
-    return int(json.loads(offsets.read_text().splitlines()[-1])["logOffset"]) if batch >= 0 else -1
+    # After a crash of the machine a file may be empty: then the stream will be reset.
+    lines = (checkpoint / "offsets" / str(batch)).read_text().splitlines() if batch >= 0 else []
+    return int(json.loads(lines[-1])["logOffset"]) if lines else -1
 
 
 def has_news(folder: Path, checkpoint: Path) -> bool:

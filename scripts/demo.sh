@@ -3,8 +3,7 @@
 set -euo pipefail
 export FITNESS_LANDING=$PWD/data/demo/landing FITNESS_LAKEHOUSE=$PWD/data/demo/lakehouse
 
-mapfile -t rides < <(python -m fitness.samples.rides)
-fitness import "${rides[@]}"
+python -m fitness.samples.rides | tr '\n' '\0' | xargs -0 fitness import
 fitness produce --users 10 --days 3 --seed 1 --files 3
 fitness run
 fitness show

@@ -12,7 +12,7 @@ fail() {
 java_advice="Install one: sudo apt-get install -y openjdk-17-jre-headless (Debian, Ubuntu), sudo dnf install -y java-21-openjdk-headless (Fedora, RHEL) or brew install openjdk@21 (macOS)."
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 command -v "$java" >/dev/null || fail "there is no Java (looked for $java), and Spark needs Java 17, 21 or 25. $java_advice"
-version=$("$java" -version 2>&1 | sed -nE 's/.*version "(1\.)?([0-9]+).*/\2/p' | head -n 1)
+version=$("$java" -version 2>&1 | sed -nE 's/.*version "(1\.)?([0-9]+).*/\2/p' | head -n 1) || version=
 case "$version" in
   17 | 21 | 25) ;;
   *) fail "$java is Java ${version:-of an unknown version}, and Spark needs Java 17, 21 or 25. $java_advice" ;;
@@ -30,6 +30,11 @@ if ! command -v "$uv" >/dev/null; then
   echo "Installing uv into .uv"
   "$python" -m venv .uv || fail "$python cannot make a virtual environment. Install it: sudo apt-get install -y python3-venv"
   .uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+fi
+
+# The commands in .venv name their folder: if the project was moved or copied, they are those of the other folder.
+if [ -e .venv/bin/dbt ] && [ ! -L .venv ] && ! grep -qF -e "$PWD/.venv/" -e "$(pwd -P)/.venv/" .venv/bin/dbt; then
+  rm -rf .venv
 fi
 
 # Compile the packages to bytecode once: with PYTHONDONTWRITEBYTECODE set each process would compile them again.

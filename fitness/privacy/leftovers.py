@@ -177,14 +177,14 @@ def clean_log(path: Path, suppressions: Suppressions) -> int:
 
 def clear_logs() -> None:
     """Empty the project's logs, and remove dbt's compiled SQL: both name ids."""
-    for folder in {LOG.parent, Path(os.environ.get("DBT_LOG_PATH") or LOG.parent)}:
-        for file in filter(Path.is_file, folder.rglob("*")):
-            os.truncate(file, 0)  # Not removed: the process goes on writing to it.
-    target = target_folder()
-    for path in (*target.glob("**/compiled"), *target.glob("**/run")):
-        shutil.rmtree(path)
-    for path in (*target.glob("**/run_results.json"), *target.glob("**/manifest.json")):
-        path.unlink()
+    of_dbt = Path(os.environ.get("DBT_LOG_PATH") or LOG.parent)  # may be others' too
+    for file in {*filter(Path.is_file, LOG.parent.rglob("*")), *of_dbt.rglob("dbt.log*")}:
+        os.truncate(file, 0)  # Not removed: the process goes on writing to it.
+    for manifest in [*target_folder().rglob("manifest.json")]:
+        for folder in ("compiled", "run"):
+            shutil.rmtree(manifest.parent / folder, ignore_errors=True)
+        (manifest.parent / "run_results.json").unlink(missing_ok=True)
+        manifest.unlink()
 
 
 def clean_entry(line: str, suppressions: Suppressions) -> str:

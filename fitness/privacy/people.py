@@ -1,5 +1,6 @@
 """What is known of people in the bronze tables and in landed registrations, read without Spark."""
 
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -145,7 +146,7 @@ def landed_rows(settings: Settings, feed: Feed) -> Iterator[dict[str, Any]]:
     for path in map(Path, visible_files(folder) if folder.exists() else ()):
         content = b""
         with (
-            suppress(OSError, EOFError),
+            suppress(OSError, EOFError, zlib.error),
             OPENERS.get(path.suffix.lower(), open)(path, "rb") as file,
         ):
             content = file.read()

@@ -138,6 +138,12 @@
     {% if is_whole or prune_by %}{% set batch = view_of_run(this.identifier ~ '__batch', sql) %}{% endif %}
     {% if is_whole %}
         {% set view = api.Relation.create(identifier=batch, type='view') %}
+        {% set columns = check_for_schema_changes(view, load_relation(this)) %}
+        {% if columns.target_not_in_source or columns.new_target_types %}
+            {# No statement could remove a column of the table or change its type. #}
+            {% call statement('main') %}{{ create_table_as(false, this, sql) }}{% endcall %}
+            {% do return(engine_look_again()) %}
+        {% endif %}
         {% do process_schema_changes(config.get('on_schema_change'), view, load_relation(this)) %}
     {% endif %}
     {% if prune_by %}

@@ -7,11 +7,19 @@
     {% if execute and target.type == 'spark' and flags.WHICH in commands %}
         {% set relation = api.Relation.create(schema='bronze') %}
         {% do adapter.create_schema(relation) %}
+        {% set folder = engine_warehouse() ~ '/bronze' %}
+        {% set location = (run_query('describe schema bronze').rows | selectattr(0, 'eq', 'Location') | first)[1] %}
+        {# Without what is encoded in a location. #}
+        {% if modules.re.sub('%..|[^A-Za-z0-9]', '', location) != modules.re.sub('[^A-Za-z0-9]', '', folder) %}
+            {% do exceptions.raise_compiler_error(
+                'The metastore in ' ~ engine_warehouse() ~ ' has the tables of ' ~ location ~ ': the lakehouse was copied or '
+                ~ 'moved, and a build would change the other one. Move it back, or land and build in an empty folder.'
+            ) %}
+        {% endif %}
         {% set known = run_query('show tables in bronze').columns['tableName'].values() | list %}
         {% set tables = graph.sources.values() | selectattr('schema', 'eq', 'bronze') | map(attribute='identifier') %}
         {% set missing = tables | reject('in', known) | list %}
         {% if missing %}
-            {% set folder = engine_warehouse() ~ '/bronze' %}
             {# The pattern also matches the folder `bronze`, because Spark refuses a pattern that matches nothing. #}
             {% set query %}
                 select distinct regexp_extract(_metadata.file_path, '([^/]+)/_delta_log/', 1) as name

@@ -61,9 +61,10 @@
 {% macro engine_name(relation) %}
     {% do return(relation.schema ~ '.' ~ relation.identifier) %}
 {% endmacro %}
-{# A text as a SQL string literal. #}
+{# A text as a SQL string literal. Spark would replace `${...}` by the value of a setting, also in a literal. #}
 {% macro engine_quoted(text) %}
-    {%- do return("'" ~ (text | string | replace('\\', '\\\\') | replace("'", "\\'")) ~ "'") -%}
+    {%- set escaped = text | string | replace('\\', '\\\\') | replace("'", "\\'") | replace('$', '\\u0024') -%}
+    {%- do return("'" ~ escaped ~ "'") -%}
 {% endmacro %}
 
 {#

@@ -9,6 +9,10 @@
 {# Whether a generic test is of single rows, keys or slices, so that it may read only the slices that have changed. #}
 {% macro engine_tests_slices(test) %}
     {% set name, tested = test.test_metadata.name, graph.nodes.get(test.attached_node, {}).get('config', {}) %}
+    {# A threshold is for the rows of the whole table. #}
+    {% if [test.config.fail_calc, test.config.error_if, test.config.warn_if] != ['count(*)', '!= 0', '!= 0'] %}
+        {% do return(false) %}
+    {% endif %}
     {% if name == 'primary_key' %}
         {% do return(tested.unique_key and test.test_metadata.kwargs.columns == engine_key(tested)) %}
     {% endif %}
@@ -24,15 +28,15 @@
 #}
 {% macro engine_count(rows) %}
     {% set failing, counts, is_batch = {}, {}, engine_read().mode != 'full' %}
+    {% for kind in ['insert', 'update', 'delete'] if is_batch %}
+        {% do counts.update({kind: "count_if(_write = '" ~ kind ~ "')"}) %}
+    {% endfor %}
     {% for id in selected_resources if graph.nodes.get(id, {}).get('attached_node') == model.unique_id %}
         {% set condition = engine_failing_row(graph.nodes[id]) %}
         {% if condition %}
             {% do failing.update({id: condition ~ ' as _fails_' ~ loop.index}) %}
             {% do counts.update({id: 'count_if(_is_in_batch and _fails_' ~ loop.index ~ ')'}) %}
         {% endif %}
-    {% endfor %}
-    {% for kind in ['insert', 'update', 'delete'] if is_batch %}
-        {% do counts.update({kind: "count_if(_write = '" ~ kind ~ "')"}) %}
     {% endfor %}
     {% if not counts %}{% do return([]) %}{% endif %}
     {% set columns = ['*' if is_batch else '*, true as _is_in_batch'] + failing.values() | list %}
@@ -42,7 +46,8 @@
     {% for name, n in zip(counts, found) %}
         {% if name not in failing and n %}
             {% do written.append(name) %}
-        {% elif name in failing and not (n or pre_hooks or post_hooks) %}
+        {# If changes are not written, the one commit that engine_is_decided() finds is of something else. #}
+        {% elif name in failing and not (n or pre_hooks or post_hooks) and (written or engine_read().mode != 'changes') %}
             {% do engine_state().decided.update({name: engine_read().mode}) %}
         {% endif %}
     {% endfor %}
@@ -55,14 +60,13 @@
 #}
 {% macro engine_failing_row(test) %}
     {% set settings, name = test.config, test.test_metadata.name %}
-    {% set is_plain = not (settings.store_failures or settings.limit or settings.meta.tests)
-        and [settings.fail_calc, settings.error_if, settings.warn_if] == ['count(*)', '!= 0', '!= 0'] %}
+    {% set is_plain = not (settings.store_failures or settings.limit or settings.meta.tests) %}
     {# Its other table, that of relationships, must be complete. Its name with --defer is not known here. #}
     {% set others = test.depends_on.nodes | reject('eq', model.unique_id) | list %}
     {% set missing = others | select('in', selected_resources) | reject('in', engine_state().built) | list %}
     {% set is_ready = not missing and not (others and invocation_args_dict.defer) %}
-    {# A batch of changes may lack rows of an entity. #}
-    {% set has_rows = name != 'no_overlapping_validity' or engine_read().mode != 'changes' %}
+    {# A batch of changes may lack rows of an entity, and a table that is compared whole has rows that will be deleted. #}
+    {% set has_rows = name != 'no_overlapping_validity' or engine_read().mode == 'full' %}
     {% if not (is_plain and is_ready and has_rows and engine_tests_slices(test)) %}{% do return(none) %}{% endif %}
     {% set sql = engine_test_sql(test, '_tested') %}
     {% set found = modules.re.fullmatch('(?s)\\s*select\\s[^()]*\\sfrom\\s+_tested\\s+(where|qualify)\\s(.*)', sql) %}

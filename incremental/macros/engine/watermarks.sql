@@ -55,10 +55,11 @@
 
 {#
   Record the versions read by nodes that succeeded. Where builds may overlap they are merged, since another run may have
-  set those of other nodes. Elsewhere the table is written anew, which takes half as long as a MERGE.
+  set those of other nodes. Elsewhere the table is written anew, which takes half as long as a MERGE, and without nodes
+  that are no longer there: for each of them logs and change files would be kept that nobody reads.
 #}
 {% macro engine_record_watermarks() %}
-    {% set table, known, news, marks, values = engine_watermarks_table(), engine_watermarks(), {}, {}, [] %}
+    {% set table, known, nodes, news, marks, values = engine_watermarks_table(), engine_watermarks(), {}, {}, {}, [] %}
     {% for result in results if result.status in ('success', 'pass') and result.node.unique_id in engine_state().reads %}
         {% set read = engine_state().reads[result.node.unique_id] %}
         {% for input, at in read.inputs.items() %}
@@ -67,7 +68,8 @@
         {% endfor %}
     {% endfor %}
     {% if not news %}{% do return(none) %}{% endif %}
-    {% for name, inputs in known.items() if engine_is_exclusive() %}
+    {% for node in graph.nodes.values() %}{% do nodes.update({node.schema ~ '.' ~ node.alias: true}) %}{% endfor %}
+    {% for name, inputs in known.items() if engine_is_exclusive() and name in nodes %}
         {% for input, mark in inputs.items() %}{% do marks.update({(name, input): mark}) %}{% endfor %}
     {% endfor %}
     {% do marks.update(news) %}

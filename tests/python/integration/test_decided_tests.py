@@ -86,6 +86,22 @@ def test_references_of_a_new_table_to_what_is_built_before_it_are_decided_with_i
     assert (yield "sold").outcomes["sold"].startswith("fail")
 
 
+@scenario
+def test_a_failing_test_fails_again_if_its_model_has_news_and_writes_nothing(
+    project: Scenario,
+) -> Steps:
+    project.model("sales", SALES)
+    project.model("shops", SHOPS.replace(", '{{ invocation_id }}' as built_by", ""))
+    counted = "{not_null: {name: counted, arguments: {column_name: amount}}}"
+    project.test("shops.yml", f"{{version: 2, models: [{{name: shops, data_tests: [{counted}]}}]}}")
+    assert (yield ALL).outcomes["counted"] == "pass: tested with its model"
+    project.rows("insert into silver.shops values ('z', null)")
+    project.rows("update silver.sales set id = 4 where id = 1")
+    built = yield ALL
+    assert not [text for text in built.statements if "merge into" in text]
+    assert built.outcomes["counted"].startswith("fail")
+
+
 PRICES = """
     {{ config(unique_key=['shop', 'valid_from']) }}
     {%- set touched = touched_slices(['shop'], [
@@ -157,5 +173,8 @@ def test_validity_is_decided_by_a_batch_that_has_whole_slices(project: Scenario)
     assert (yield from outcomes()) == [failed, failed, failed, read, failed]
     project.rows("update silver.sales set amount = 3 where id = 2")
     assert (yield from outcomes()) == [read, read, failed, read, failed]
+    # Nor does one that is deleted because the code has changed.
+    project.model("prices", f"{PRICES} and id != 3")
+    assert (yield from outcomes()) == [read, failed, failed, read, failed]
     project.rows("insert into silver.prices values ('b', 1, null), ('b', 2, null)")
     assert (yield from outcomes()) == [failed, failed, failed, read, failed]

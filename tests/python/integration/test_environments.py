@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fitness.errors import BuildError
 from python_ingest.errors import SettingError
 from tests.python.lake import Lake, land, without_lineage
 
@@ -15,6 +16,14 @@ def developer(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Mo
     yield monkeypatch
     for schema in ("silver", "gold", "gold_private", "ops", "snapshots"):
         lake.spark.sql(f"drop schema if exists dev_anna_{schema} cascade")
+
+
+def test_a_build_in_a_copied_lakehouse_is_refused(lake: Lake, tmp_path: Path) -> None:
+    """Its metastore has the tables of the original."""
+    lake.spark.sql(f"create schema bronze location '{tmp_path}/original/bronze'")
+    with pytest.raises(BuildError, match=r"original/bronze: the lakehouse was copied or moved"):
+        lake.build()
+    lake.spark.sql("drop schema bronze")
 
 
 @pytest.mark.slow

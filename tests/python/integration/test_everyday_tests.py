@@ -72,6 +72,10 @@ def test_an_everyday_test_checks_the_touched_slices_and_a_whole_test_all_rows(
               - satisfies:
                   name: allowed
                   arguments: {{condition: "{allowed}"}}
+              - satisfies:
+                  name: few
+                  arguments: {{condition: amount > 20}}
+                  config: {{error_if: "> 3", warn_if: "> 3"}}
         """,
     )
     assert (yield ALL).outcomes["allowed"] == "pass: OK"
@@ -83,6 +87,7 @@ def test_an_everyday_test_checks_the_touched_slices_and_a_whole_test_all_rows(
     outcomes = (yield ALL).outcomes
     assert outcomes["allowed"].startswith("fail")
     assert outcomes["key"].startswith("fail")  # One of the two rows was there before.
+    assert outcomes["few"].startswith("fail")  # So were three of the five.
     project.rows("delete from silver.sales where id = 5 or (id = 3 and amount = 5)")
     outcomes = (yield ALL).outcomes
     assert (outcomes["key"], outcomes["allowed"]) == ("pass: OK", "pass: OK")

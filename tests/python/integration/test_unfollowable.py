@@ -117,6 +117,14 @@ def test_watermarks_that_were_lost_are_noticed(shops: SmallProject) -> None:
     check(shops, "silver.shops: compared whole, because it has no watermark on silver.sales")
 
 
+def test_watermarks_of_a_node_that_is_gone_are_removed(shops: SmallProject) -> None:
+    """For them logs and change files would be kept that nobody reads."""
+    shops.rows("insert into ops.watermarks values ('silver.gone', 'silver.sales', 0, '', '')")
+    shops.build("--select", "shops")
+    models = shops.rows("select distinct model from ops.watermarks order by model")
+    assert models == [("silver.sales",), ("silver.shops",)]
+
+
 @scenario
 def test_a_model_with_another_logic_or_column_or_var_is_compared_whole(project: Scenario) -> Steps:
     write_shops(project)
@@ -133,6 +141,12 @@ def test_a_model_with_another_logic_or_column_or_var_is_compared_whole(project: 
     project.vars("{more: 2}")
     yield "shops"
     assert project.rows(query) == [("a", 4), ("b", 3)]
+    # A column less, and one of another type.
+    project.model("shops", SHOPS.replace("sum(amount)", "sum(amount) / 4"))
+    yield "shops"
+    found = project.rows("select * except (built_by) from silver.shops order by shop")
+    assert found == [("a", 7.5), ("b", 7.5)]
+    assert (yield "shops").outcomes["shops"] == "success: nothing changed"
 
 
 RULE = """

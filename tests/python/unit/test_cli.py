@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer import Exit
 from typer.testing import CliRunner
 
 from fitness import cold_start, doctor, lock, run
 from fitness.cli import app
+from fitness.terminal import fail
 from python_ingest.settings import Settings
 
 COMMANDS = (
@@ -39,6 +41,13 @@ def test_every_command_has_help(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0
     assert "Usage" in result.output
+
+
+def test_an_error_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also a part that could be one of rich's marks."""
+    with pytest.raises(Exit):
+        fail("/data/[gym]/landing is no folder [/x]")
+    assert capsys.readouterr().err == "fitness: /data/[gym]/landing is no folder [/x]\n"
 
 
 def test_an_invented_gym_begins_on_the_chosen_day(tmp_path: Path) -> None:

@@ -40,6 +40,19 @@ def finish(checkpoint: Path, batch: int) -> None:
     (checkpoint / "commits" / str(batch)).write_text("v1\n{}")
 
 
+def test_after_a_crash_of_the_machine_no_file_counts_as_landed(
+    folder: Path, checkpoint: Path
+) -> None:
+    """Which leaves an empty file; the ingest then resets the stream."""
+    file = folder / "a.json"
+    file.touch()
+    note(checkpoint, 0, file)
+    finish(checkpoint, 0)
+    (checkpoint / "offsets" / "0").touch()
+    assert has_news(folder, checkpoint)
+    assert [file.is_landed for file in listed_files(checkpoint).values()] == [False]
+
+
 def test_there_is_news_until_a_file_has_landed(folder: Path, checkpoint: Path) -> None:
     assert not has_news(folder, checkpoint)
     file = folder / "a %20ö.json"

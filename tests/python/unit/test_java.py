@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,10 +31,10 @@ def java_that_prints(home: Path, words: str, status: int = 0) -> None:
     java.chmod(0o755)
 
 
-def setup(home: Path) -> subprocess.CompletedProcess[str]:
+def setup(home: Path, project: Path = PROJECT) -> subprocess.CompletedProcess[str]:
     """Run the set-up with a uv that does nothing, in an environment with only this Java."""
     return subprocess.run(  # noqa: S603 - our own script
-        [PROJECT / "scripts" / "setup.sh", "true"],
+        [project / "scripts" / "setup.sh", "true"],
         env={"PATH": os.environ["PATH"], "JAVA_HOME": str(home)},
         capture_output=True,
         text=True,
@@ -91,6 +92,31 @@ def test_the_message_of_a_java_that_does_not_run_is_shown(
         java_version()
 
 
+def test_a_java_that_only_fails_is_reported_by_the_set_up(tmp_path: Path) -> None:
+    """As on a Mac without Java, whose command says where to get one."""
+    java_that_prints(tmp_path, "", status=1)
+    result = setup(tmp_path)
+    assert result.returncode == 1
+    assert "is Java of an unknown version, and Spark needs Java 17, 21 or 25" in result.stderr
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_the_packages_are_installed_anew_after_the_project_has_moved(
+    tmp_path: Path, *, is_moved: bool
+) -> None:
+    """The commands in .venv are scripts that name their folder."""
+    fake_java(tmp_path, "17.0.15")
+    project = tmp_path / "project"
+    (project / "scripts").mkdir(parents=True)
+    shutil.copy(PROJECT / "scripts" / "setup.sh", project / "scripts")
+    command = project / ".venv" / "bin" / "dbt"
+    command.parent.mkdir(parents=True)
+    home = tmp_path / "elsewhere" if is_moved else project
+    command.write_text(f"#!{home}/.venv/bin/python\n")
+    assert setup(tmp_path, project).returncode == 0
+    assert command.exists() is not is_moved
+
+
 def test_a_class_archive_is_of_one_java_and_one_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -146,10 +172,15 @@ jars = spark._jsc.sc().listJars()
 print(json.dumps({{
     "arguments": list(java.getInputArguments()),
     "jars": [jars.apply(place) for place in range(jars.size())],
+    "names": [spark._jvm.java.lang.System.getProperty("sun.jnu.encoding")],
 }}))
 """
     process = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env=os.environ | {"LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found: dict[str, list[str]] = json.loads(process.stdout)
     return found
@@ -158,6 +189,12 @@ print(json.dumps({{
 def test_for_short_work_java_uses_the_c1_compiler_only(short_lived: dict[str, list[str]]) -> None:
     expected = {"-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", "-XX:+UseParallelGC"}
     assert expected <= set(short_lived["arguments"])
+
+
+def test_java_reads_names_of_files_in_utf_8_whatever_the_locale(
+    short_lived: dict[str, list[str]],
+) -> None:
+    assert short_lived["names"] == ["UTF-8"]
 
 
 def test_java_uses_the_class_archive_of_this_folder(short_lived: dict[str, list[str]]) -> None:
