@@ -1,6 +1,7 @@
 """Spark, started once per process with the settings of profiles.yml; it logs to a file."""
 
 import locale
+import logging
 import os
 import re
 import shutil
@@ -14,12 +15,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from fitness.errors import HeapError, JavaError
+from fitness.metastore import is_of_another_folder, register_tables
 from fitness.settings import PROJECT, export, spark_conf
 from python_ingest.errors import FitnessError
 from python_ingest.settings import Settings
+
+log = logging.getLogger(__name__)
 
 LOG = PROJECT / "logs" / "spark.log"
 # Java's exit code by -XX:+ExitOnOutOfMemoryError (profiles.yml).
@@ -111,6 +116,18 @@ def start_spark(
     for key, value in conf.items():
         builder = builder.config(key, value)
     builder = builder.config(UMASK, umask_text())
+    spark = session_of(builder)
+    if with_metastore and is_of_another_folder(spark, settings):
+        log.warning("The lakehouse was copied or moved: its metastore is made anew.")
+        end_jvm(spark)
+        shutil.rmtree(settings.lakehouse / "metastore")
+        spark = session_of(builder)
+        register_tables(spark, settings)
+    return spark
+
+
+def session_of(builder: SparkSession.Builder) -> SparkSession:
+    """Start Spark and its JVM; raises FitnessError when it does not start."""
     LOG.parent.mkdir(exist_ok=True)
     try:
         with output_to(LOG), ignore_signal_in_children(signal.SIGTERM):
@@ -129,6 +146,7 @@ def end_jvm(spark: SparkSession) -> None:
     gateway.shutdown()
     gateway.proc.stdin.close()
     gateway.proc.wait(timeout=120)
+    cast(Any, SparkContext)._gateway = cast(Any, SparkContext)._jvm = None  # The next has its own.
 
 
 def check_jvm(spark: SparkSession) -> None:

@@ -13,7 +13,7 @@
         {% if modules.re.sub('%..|[^A-Za-z0-9]', '', location) != modules.re.sub('[^A-Za-z0-9]', '', folder) %}
             {% do exceptions.raise_compiler_error(
                 'The metastore in ' ~ engine_warehouse() ~ ' has the tables of ' ~ location ~ ': the lakehouse was copied or '
-                ~ 'moved, and a build would change the other one. Move it back, or land and build in an empty folder.'
+                ~ 'moved, and a build would change the other one. `uv run fitness build` makes the metastore anew.'
             ) %}
         {% endif %}
         {% set known = run_query('show tables in bronze').columns['tableName'].values() | list %}

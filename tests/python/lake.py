@@ -23,6 +23,7 @@ from fitness.build import build, results_of
 from fitness.dbt_arguments import EVERYDAY
 from fitness.delta_log import newest_version
 from fitness.landing import ingest
+from fitness.metastore import register_tables
 from fitness.samples.produce import World as Gym
 from fitness.samples.produce import produce
 from fitness.settings import export, spark_conf
@@ -102,10 +103,7 @@ class Lake:
 
     def register(self) -> None:
         """Make the tables known to the metastore, which was emptied since they were saved."""
-        for folder in filter(is_table, self.settings.lakehouse.glob("*/*")):
-            layer, path = folder.parent.name, str(folder).replace("'", "\\'")
-            self.spark.sql(f"create schema if not exists {layer} location '{layer}'")
-            self.spark.sql(f"create table {layer}.{folder.name} using delta location '{path}'")
+        register_tables(self.spark, self.settings)
 
     def _folders(self) -> dict[str, Path]:
         return {"landing": self.settings.landing, "lakehouse": self.settings.lakehouse}

@@ -1,14 +1,20 @@
 """A developer's schemas: only what is changed is built there, from the tables of production."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 import pytest
 
 from fitness.errors import BuildError
+from fitness.settings import export
 from python_ingest.errors import SettingError
-from tests.python.lake import Lake, land, without_lineage
+from tests.python.lake import FITNESS, MODELS_ONLY, Lake, land, without_lineage
 
 
 @pytest.fixture
@@ -18,12 +24,42 @@ def developer(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Mo
         lake.spark.sql(f"drop schema if exists dev_anna_{schema} cascade")
 
 
-def test_a_build_in_a_copied_lakehouse_is_refused(lake: Lake, tmp_path: Path) -> None:
-    """Its metastore has the tables of the original."""
+def test_dbt_does_not_build_with_the_metastore_of_another_lakehouse(
+    lake: Lake, tmp_path: Path
+) -> None:
+    """It came with a copy, and has the tables of the original."""
     lake.spark.sql(f"create schema bronze location '{tmp_path}/original/bronze'")
     with pytest.raises(BuildError, match=r"original/bronze: the lakehouse was copied or moved"):
         lake.build()
     lake.spark.sql("drop schema bronze")
+
+
+@pytest.mark.slow
+def test_a_copied_lakehouse_is_built_apart_from_the_original(
+    warm_lake: Lake, tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path / "original")  # not that of this process's metastore
+    copied = copy(lake)
+    copied.settings = replace(lake.settings, lakehouse=tmp_path / "copied lake")
+    land(lake, 1)
+    run_fitness("run")
+    before = lake.contents()
+    shutil.copytree(lake.settings.lakehouse, copied.settings.lakehouse)
+    export(copied.settings)
+    land(lake, 2)
+    assert "its metastore is made anew" in run_fitness("run")
+    assert not copied.differences()
+    assert "its metastore is made anew" not in run_fitness("build", "--full-refresh")
+    assert not copied.differences()
+    assert lake.contents() == before
+
+
+def run_fitness(*arguments: str) -> str:
+    """Run the command line; return its output."""
+    command = [*FITNESS, *arguments, *MODELS_ONLY]
+    done = subprocess.run(command, stdout=PIPE, stderr=STDOUT, text=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
 
 @pytest.mark.slow

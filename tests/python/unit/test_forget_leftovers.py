@@ -17,7 +17,12 @@ def test_logs_and_compiled_sql_are_emptied_and_no_file_of_another_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Folders that dbt is given may be shared."""
-    names = ("logs/spark.log", "var/dbt.log", "var/dbt.log.1", "target/whole/run/a.sql")
+    names: tuple[str, ...] = (
+        "logs/spark.log",
+        "var/dbt.log",
+        "var/dbt.log.1",
+        "target/whole/run/a.sql",
+    )
     names += ("target/whole/manifest.json", "target/compiled/a.sql", "target/manifest.json")
     kept = ("var/nginx.log", "target/other/run/pid")
     for name in (*names, *kept):
