@@ -1,13 +1,11 @@
 """The embedded metastore: it names the folders of tables, which a copied lakehouse must not use."""
 
-import shutil
 from contextlib import suppress
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from fitness.lock import held_by_jvm, only_one
-from fitness.settings import PROJECT
 from python_ingest.errors import BusyError
 from python_ingest.file_source_log import path_of
 from python_ingest.settings import Settings
@@ -34,16 +32,8 @@ def is_of_another_folder(spark: SparkSession, settings: Settings) -> bool:
 
 
 def register_tables(spark: SparkSession, settings: Settings) -> None:
-    """Make the tables of the lakehouse known to its metastore, which is empty.
-
-    They become external tables, whose folders stay when dbt drops them to create them again. It
-    does so with seeds and failing rows: these are removed, and the next build makes them.
-    """
-    seeds = {file.stem for file in (PROJECT / "seeds").rglob("*.csv")}
+    """Make the tables of the lakehouse known to its metastore, which is empty."""
     for folder in filter(is_table, settings.lakehouse.glob("*/*")):
         layer, path = folder.parent.name, str(folder).replace("'", "\\'")
-        if folder.name in seeds or layer == "failures":
-            shutil.rmtree(folder)
-            continue
         spark.sql(f"create schema if not exists {layer} location '{layer}'")
         spark.sql(f"create table {layer}.{folder.name} using delta location '{path}'")

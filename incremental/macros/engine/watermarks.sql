@@ -13,9 +13,9 @@
     {% set table = engine_watermarks_table() %}
     {% do adapter.create_schema(table) %}
     {% if not run_query('show tables in ' ~ table.without_identifier() ~ " like '" ~ table.identifier ~ "'").rows %}
-        {% set columns = 'model string, input string, version bigint, committed_at string, logic string' %}
-        {# `create or replace` also works on a folder that a killed `create table` has left behind. #}
-        {% do run_query('create or replace table ' ~ table ~ ' (' ~ columns ~ ') using delta') %}
+        {% set columns = "'' as model, '' as input, 0L as version, '' as committed_at, '' as logic" %}
+        {# With a query, `create or replace` also works on a folder that a killed build has left behind. #}
+        {% do run_query('create or replace table ' ~ table ~ ' using delta as select ' ~ columns ~ ' where false') %}
     {% endif %}
 {% endmacro %}
 
