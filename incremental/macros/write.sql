@@ -138,9 +138,9 @@
     {% if is_whole or prune_by %}{% set batch = view_of_run(this.identifier ~ '__batch', sql) %}{% endif %}
     {% if is_whole %}
         {% set view = api.Relation.create(identifier=batch, type='view') %}
-        {% set columns = check_for_schema_changes(view, load_relation(this)) %}
-        {% if columns.target_not_in_source or columns.new_target_types %}
-            {# No statement could remove a column of the table or change its type. #}
+        {% set changed = check_for_schema_changes(view, load_relation(this)) %}
+        {% if changed.target_not_in_source or changed.new_target_types %}
+            {# Delta cannot remove a column of this table, or change its type. #}
             {% call statement('main') %}{{ create_table_as(false, this, sql) }}{% endcall %}
             {% do return(engine_look_again()) %}
         {% endif %}

@@ -6,7 +6,8 @@
     {% set types, columns = model.config.get('column_types', {}), [] %}
     {% for name in agate_table.column_names %}
         {% set type = types.get(name, adapter.convert_type(agate_table, loop.index0)) %}
-        {% do columns.append('cast(null as ' ~ type ~ ') as ' ~ adapter.quote_seed_column(name, none)) %}
+        {% set column = adapter.quote_seed_column(name, model.config.get('quote_columns')) %}
+        {% do columns.append('cast(null as ' ~ type ~ ') as ' ~ column) %}
     {% endfor %}
     {% set sql %}
         create or replace table {{ this }} {{ file_format_clause() }} as select {{ columns | join(', ') }} where false

@@ -17,15 +17,14 @@ def test_logs_and_compiled_sql_are_emptied_and_no_file_of_another_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Folders that dbt is given may be shared."""
-    names: tuple[str, ...] = (
+    emptied = (
         "logs/spark.log",
-        "var/dbt.log",
-        "var/dbt.log.1",
-        "target/whole/run/a.sql",
+        *("var/dbt.log", "var/dbt.log.1"),
+        *("target/manifest.json", "target/compiled/a.sql"),
+        *("target/whole/manifest.json", "target/whole/run/a.sql"),
     )
-    names += ("target/whole/manifest.json", "target/compiled/a.sql", "target/manifest.json")
     kept = ("var/nginx.log", "target/other/run/pid")
-    for name in (*names, *kept):
+    for name in (*emptied, *kept):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("user 7")
     monkeypatch.setattr(leftovers, "LOG", tmp_path / "logs" / "spark.log")
@@ -39,10 +38,6 @@ def test_logs_and_compiled_sql_are_emptied_and_no_file_of_another_program(
 def test_a_damaged_file_of_registrations_does_not_stop_forgetting(tmp_path: Path) -> None:
     settings = Settings(tmp_path / "landing", tmp_path / "lakehouse")
     [feed] = [feed for feed in read_feeds() if feed.table == REGISTRATIONS]
-    content = bytearray(
-        gzip.compress(b"user_id,device_id,mac_address,registration_timestamp\n" * 9)
-    )
-    content[15] ^= 0xFF
     file = settings.landing / feed.folder / "damaged.csv.gz"
     file.parent.mkdir(parents=True)
     file.write_bytes(gzip.compress(b"")[:10] + b"\xff" * 20)  # The header, and no such block.

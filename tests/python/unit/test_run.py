@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 from threading import Event
-from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
@@ -66,7 +65,7 @@ def test_a_run_that_is_stopped_meanwhile_ends(tmp_path: Path, executed: list[Pat
 def test_files_that_java_does_not_see_are_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings: Any = Settings(tmp_path / "landing", tmp_path / "lakehouse")
+    settings = Settings(tmp_path / "landing", tmp_path / "lakehouse")
     folder = settings.landing / "gym_logins_bz"
     folder.mkdir(parents=True)
     caplog.set_level(logging.WARNING)
