@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jinja2
 import yaml
@@ -80,10 +80,16 @@ def output_of(target: str) -> Mapping[str, Any]:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701 - not HTML
     environment.filters["as_number"] = int
     environment.globals["env_var"] = lambda name, default="": os.environ.get(name, default)
-    text = environment.from_string((PROJECT / "profiles.yml").read_text()).render()
-    outputs: dict[str, dict[str, Any]] = yaml.safe_load(text)[PROFILE]["outputs"]
+    outputs = yaml.safe_load((PROJECT / "profiles.yml").read_text())[PROFILE]["outputs"]
     if target not in outputs:
         raise SettingError(
             f"FITNESS_TARGET is {target!r}; profiles.yml has {', '.join(sorted(outputs))}."
         )
-    return outputs[target]
+    return cast(dict[str, Any], rendered(outputs[target], environment))
+
+
+def rendered(value: object, environment: jinja2.Environment) -> object:
+    """Render all texts in a value of YAML."""
+    if isinstance(value, dict):
+        return {key: rendered(each, environment) for key, each in value.items()}
+    return environment.from_string(value).render() if isinstance(value, str) else value

@@ -81,7 +81,11 @@
         {% do rewritten.append(name) %}
     {% endfor %}
     {% for table, column in config.meta_get('dimensions', {}).items() %}
-        {% set lost = lost_keys(ref(table), column) %}
+        {% set lost, name = lost_keys(ref(table), column), engine_name(ref(table)) %}
+        {# If the key returned before the gate reads the loss, nothing would release the rows that are deleted here. #}
+        {% if lost and config.meta_get('gate') and engine_version_of_gate(ref(table)) < read.inputs[name].to %}
+            {% do engine_refuse_before_gate('has not read which keys ' ~ name ~ ' has lost') %}
+        {% endif %}
         {% if lost %}{% do found.append(own_table() ~ ' where ' ~ column ~ ' in ' ~ lost) %}{% endif %}
     {% endfor %}
     {% if not (found or rewritten) %}{% do return(false) %}{% endif %}

@@ -18,7 +18,11 @@
 {# Look again at the log of the current node's table, which was written, before the nodes that read it start. #}
 {% macro engine_look_again() %}
     {% set known, name = engine_state().commits, engine_name(this) %}
-    {% do known.update({name: engine_history(this, known[name][-1].version if name in known else none)}) %}
+    {% set before = known.get(name, []) %}
+    {% set found = engine_history(this, before[0].version if before else none) %}
+    {# Older commits are known, unless the table was made anew. #}
+    {% if before and before[0] in found %}{% set found = found[:found.index(before[0])] + before %}{% endif %}
+    {% do known.update({name: found}) %}
 {% endmacro %}
 
 {# Whether a commit of a table after version `from` may have deleted rows. #}

@@ -158,18 +158,28 @@
 
 {# The commits of an input that the model may read: with the setting `gate`, of a source those that the gate has read. #}
 {% macro engine_readable_commits(relation, from) %}
-    {% set gate = config.meta_get('gate') %}
-    {% if not gate or not engine_is_source(relation) %}{% do return(engine_commits(relation, from)) %}{% endif %}
-    {% set name = engine_name(relation) %}
-    {% set read_now = engine_state().reads.get('model.' ~ model.package_name ~ '.' ~ gate) %}
-    {% set passed = read_now.inputs.get(name) if read_now else engine_marks_of(ref(gate), gate).get(name) %}
-    {% if not passed %}
-        {% set first = ': build it first, with dbt build --select ' ~ gate %}
-        {% do exceptions.raise_compiler_error(gate ~ ' has no watermark on ' ~ name ~ first) %}
+    {% if not config.meta_get('gate') or not engine_is_source(relation) %}
+        {% do return(engine_commits(relation, from)) %}
     {% endif %}
-    {% set limit = passed.to if read_now else passed.version %}
+    {% set limit = engine_version_of_gate(relation) %}
     {% set seen = engine_commits(relation, [limit, from if from is not none else limit] | min) %}
     {% do return(seen | selectattr('version', 'le', limit) | list) %}
+{% endmacro %}
+
+{# The version of a table that the model's gate has read. #}
+{% macro engine_version_of_gate(relation) %}
+    {% set gate, name = config.meta_get('gate'), engine_name(relation) %}
+    {% set read_now = engine_state().reads.get('model.' ~ model.package_name ~ '.' ~ gate) %}
+    {% set passed = read_now.inputs.get(name) if read_now else engine_marks_of(ref(gate), gate).get(name) %}
+    {% if not passed %}{% do engine_refuse_before_gate('has no watermark on ' ~ name) %}{% endif %}
+    {% do return(passed.to if read_now else passed.version) %}
+{% endmacro %}
+
+{% macro engine_refuse_before_gate(reason) %}
+    {% set gate = config.meta_get('gate') %}
+    {% do exceptions.raise_compiler_error(
+        gate ~ ' ' ~ reason ~ ': build it first, with dbt build --select ' ~ gate
+    ) %}
 {% endmacro %}
 
 {# Whether a relation is a source. #}

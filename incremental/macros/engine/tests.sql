@@ -107,9 +107,13 @@
 {# Whether the parent table of the current relationships test has lost a key: then all rows must be tested. #}
 {% macro engine_has_lost_parents() %}
     {% if model.test_metadata.name != 'relationships' %}{% do return(false) %}{% endif %}
-    {% set tested = graph.nodes[model.attached_node].name %}
-    {% set parent = model.refs | map(attribute='name') | reject('eq', tested) | first | default(tested) %}
-    {% do return(lost_keys(ref(parent), model.test_metadata.kwargs.field) is not none) %}
+    {% set id = (model.depends_on.nodes | reject('eq', model.attached_node) | list or model.depends_on.nodes)[0] %}
+    {% set node, field = graph.nodes.get(id) or graph.sources[id], model.test_metadata.kwargs.field %}
+    {% set parent = ref(node.name) if id in graph.nodes else source(node.source_name, node.name) %}
+    {# An update may change a column that is no part of the key. #}
+    {% set key = ['struct'] + (engine_key(node.config) if node.config.unique_key else []) %}
+    {% if modules.re.findall('\\w+', field) | reject('in', key) | list %}{% do return(has_changes(parent)) %}{% endif %}
+    {% do return(lost_keys(parent, field) is not none) %}
 {% endmacro %}
 
 {#

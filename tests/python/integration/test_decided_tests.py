@@ -102,6 +102,28 @@ def test_a_failing_test_fails_again_if_its_model_has_news_and_writes_nothing(
     assert built.outcomes["counted"].startswith("fail")
 
 
+TOWNS = """
+    {{ config(unique_key=['id']) }}
+    {%- set touched = touched_slices(['id'], [ref('sales')]) %}
+    select id, shop as town from {{ ref('sales') }} where {{ in_slices(touched) }}
+"""
+VISITS = "{{ config(unique_key=['town']) }} select * from values ('a'), ('b') as visit (town)"
+
+
+@scenario
+def test_a_reference_to_a_column_that_is_no_key_fails_when_the_column_is_updated(
+    project: Scenario,
+) -> Steps:
+    for name, sql in (("sales", SALES), ("towns", TOWNS), ("visits", VISITS)):
+        project.model(name, sql)
+    visited = "{relationships: {name: visited, arguments: {to: ref('towns'), field: town}}}"
+    columns = f"columns: [{{name: town, data_tests: [{visited}]}}]"
+    project.test("visits.yml", f"{{version: 2, models: [{{name: visits, {columns}}}]}}")
+    assert (yield ALL).outcomes["visited"].startswith("pass")
+    project.rows("update silver.sales set shop = 'c' where id = 3")
+    assert (yield ALL).outcomes["visited"].startswith("fail")
+
+
 PRICES = """
     {{ config(unique_key=['shop', 'valid_from']) }}
     {%- set touched = touched_slices(['shop'], [

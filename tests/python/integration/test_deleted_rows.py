@@ -11,6 +11,7 @@ from pyspark.sql import functions as F  # noqa: N812 - as all of Spark's documen
 from tests.python.lake import Lake, differences
 from tests.python.records import UNKNOWN_HEADER
 from tests.python.reference import tables
+from tests.python.scenarios import ALL, NodeError, Scenario, Steps, scenario
 from tests.python.small_project import SmallProject
 from tests.python.worlds import world_from_seed
 
@@ -55,12 +56,15 @@ DEVICES = """
 """
 UNITS = "{{ config(materialized='ephemeral') }} select 'a minute' as unit"
 READINGS = """
-    {{ config(unique_key=['id'], meta={'dimensions': {'devices': 'device'}}) }}
-    select id, device, unit
+    {{ config(
+        unique_key=['id'], meta={'dimensions': {'devices': 'device'}, 'newest_by': ['sent']}
+    ) }}
+    select id, device, sent, unit
     from {{ changes(source('bronze', 'measured')) }}
     inner join {{ ref('devices') }} using (device)
     cross join {{ ref('units') }}
     where _change_type in ('insert', 'update_postimage')
+    qualify row_number() over (partition by id order by sent desc) = 1
 """
 
 
@@ -71,21 +75,71 @@ def test_rows_that_arrive_with_a_delete_are_kept_and_only_the_deleted_ones_go(
     project.rows("create schema bronze")
     followed = "using delta tblproperties (delta.enableChangeDataFeed = true) as select"
     project.rows(f"create table bronze.registered {followed} explode(array(1, 2)) as device")
-    project.rows(f"create table bronze.measured {followed} 1 as id, 1 as device")
-    project.rows("insert into bronze.measured values (2, 2), (3, 2)")
+    project.rows(f"create table bronze.measured {followed} 1 as id, 1 as device, 1 as sent")
+    project.rows("insert into bronze.measured values (2, 2, 1), (3, 2, 1), (3, 2, 2)")
     project.write("models/bronze.yml", SOURCES)
     project.model("devices", DEVICES)
     project.model("units", UNITS)
     project.model("readings", READINGS)
-    ids = "select id from silver.readings order by id"
+    readings = "select id, sent from silver.readings order by id"
     project.build()
-    assert project.rows(ids) == [(1,), (2,), (3,)]
+    assert project.rows(readings) == [(1, 1), (2, 1), (3, 2)]
     project.rows("delete from bronze.registered where device = 1")
-    project.rows("insert into bronze.measured values (4, 2)")
+    project.rows("insert into bronze.measured values (4, 2, 1)")
     project.build()
-    assert project.rows(ids) == [(2,), (3,), (4,)]
-    project.rows("delete from bronze.measured where id = 2")
-    project.rows("insert into bronze.measured values (5, 2)")
+    assert project.rows(readings) == [(2, 1), (3, 2), (4, 1)]
+    project.rows("delete from bronze.measured where id = 2 or sent = 2")
+    project.rows("insert into bronze.measured values (5, 2, 1)")
     project.build()
-    assert project.rows(ids) == [(3,), (4,), (5,)]
+    assert project.rows(readings) == [(3, 1), (4, 1), (5, 1)]
     assert not project.messages
+
+
+KNOWN = """
+    {{ config(unique_key=['device']) }}
+    select * from values (1), (2) as known (device)
+"""
+WAITING = """
+    {{ config(unique_key=['id']) }}
+    {%- set lines = source('raw', 'lines') %}
+    {%- set changed = changes(ref('known')) %}
+    {%- set touched = touched_slices(['id'], [
+        lines, (ref('known'), 'select id from ' ~ lines ~ ' join ' ~ changed ~ ' using (device)')
+    ]) %}
+    select id, device from {{ lines }}
+    where {{ in_slices(touched) }} and device not in (select device from {{ ref('known') }})
+"""
+ADMITTED = """
+    {{ config(unique_key=['id'], meta={'gate': 'waiting', 'dimensions': {'known': 'device'}}) }}
+    select id, device from (
+        select id, device from {{ changes(source('raw', 'lines')) }}
+        union all
+        select id, device from {{ changes(ref('waiting')) }} where _change_type = 'delete'
+    ) join {{ ref('known') }} using (device)
+"""
+
+
+@scenario
+def test_rows_of_a_lost_key_stay_until_the_gate_has_read_the_loss(project: Scenario) -> Steps:
+    """Built alone, the model would delete rows that nothing releases if the key returns at once."""
+    project.rows(f"create schema if not exists {project.schema} location '{project.schema}'")
+    project.rows("""
+        create table silver.lines using delta tblproperties (delta.enableChangeDataFeed = true)
+        as select * from values (1, 1), (2, 2) as line (id, device)
+    """)
+    lines = f"{{name: lines, identifier: {project.schema}_lines}}"
+    source = f"{{name: raw, schema: {project.schema}, tables: [{lines}]}}"
+    project.write("models/raw.yml", f"sources: [{source}]")
+    for name, sql in (("known", KNOWN), ("waiting", WAITING), ("admitted", ADMITTED)):
+        project.model(name, sql)
+    yield ALL
+    project.rows("delete from silver.known where device = 1")
+    with pytest.raises(NodeError, match="lost: build it first, with dbt build --select waiting"):
+        yield "admitted"
+    assert project.rows("select id from silver.admitted order by id") == [(1,), (2,)]
+    yield ALL
+    assert project.rows("select id from silver.admitted") == [(2,)]
+    assert project.rows("select id from silver.waiting") == [(1,)]
+    project.rows("insert into silver.known values (1)")
+    yield ALL
+    assert project.rows("select id from silver.admitted order by id") == [(1,), (2,)]

@@ -50,11 +50,10 @@ def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
         read_settings(landing=tmp_path / "file")
 
 
-def test_spark_settings_come_from_the_profile(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("FITNESS_LAKEHOUSE", str(tmp_path))
-    assert spark_conf("local")["spark.sql.warehouse.dir"] == str(tmp_path)
+def test_spark_settings_come_from_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    lakehouse = "/data/a \"lake\": 'house' # 1"
+    monkeypatch.setenv("FITNESS_LAKEHOUSE", lakehouse)
+    assert spark_conf("local")["spark.sql.warehouse.dir"] == lakehouse
 
 
 def test_a_target_without_a_spark_of_its_own_is_refused() -> None:
