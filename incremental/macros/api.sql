@@ -121,15 +121,7 @@
     {% if read.mode != 'changes' %}{% do return(none) %}{% endif %}
     {% set known, from = read.setdefault('lost_keys', {}), read.inputs[name].from %}
     {% if (name, key) not in known %}
-        {# EXCEPT, unlike NOT IN, takes NULL as a value like any other. #}
-        {% set lost %}(
-            select {{ key }} from {{ engine_change_feed(relation, from, engine_commits(relation)[0].version) }}
-            where _change_type in ('delete', 'update_preimage')
-            except
-            select {{ key }} from {{ relation }}
-        ){% endset %}
-        {% set is_any = engine_deletes_since(relation, from) and run_query('select 1 from ' ~ lost ~ ' limit 1').rows %}
-        {% do known.update({(name, key): lost if is_any else none}) %}
+        {% do known.update({(name, key): engine_lost_since(relation, key, from)}) %}
     {% endif %}
     {% do return(known[(name, key)]) %}
 {% endmacro %}

@@ -45,21 +45,8 @@
 with
 
 sessions as (
-    select
-        session.user_id,
-        session.workout_id,
-        session.session_id,
-        session.start_time,
-        session.end_time,
-        count(later.user_id) > 0 as has_begun_another
-    from {{ completed }} as session
-    left join {{ completed }} as later
-        on
-            session.user_id = later.user_id
-            and later.start_time between session.end_time and session.end_time + interval 65 seconds
-            and (session.workout_id != later.workout_id or session.session_id != later.session_id)
-    where {{ in_slices(touched, 'session.') }}
-    group by session.user_id, session.workout_id, session.session_id, session.start_time, session.end_time
+    select * from {{ ref('workout_sessions') }}
+    where state = 'completed' and {{ in_slices(touched) }}
 ),
 
 readings as (
@@ -89,7 +76,6 @@ session_dates as (
 ),
 
 -- One row per session and instant with a reading, until 65 seconds after the end; at least the 10 seconds before it.
--- For a date without readings one row without an instant.
 instants as (
     select
         session_dates.user_id,
@@ -97,14 +83,13 @@ instants as (
         session_dates.session_id,
         session_dates.start_time,
         session_dates.end_time,
-        session_dates.has_begun_another,
         readings.event_time,
         min(readings.heartrate) as min_bpm,
         max(readings.heartrate) as max_bpm,
         sum(readings.heartrate) as total_bpm,
         count(*) as num_readings
     from session_dates
-    left join readings
+    inner join readings
         on
             session_dates.user_id = readings.user_id
             and session_dates.event_date = readings.event_date
@@ -116,7 +101,6 @@ instants as (
         session_dates.session_id,
         session_dates.start_time,
         session_dates.end_time,
-        session_dates.has_begun_another,
         readings.event_time
 ),
 
@@ -140,8 +124,6 @@ measured_by_bpm as (
         workout_id,
         session_id,
         start_time,
-        end_time,
-        has_begun_another,
         bpm,
         is_during,
         min(event_time) as first_time,
@@ -156,7 +138,7 @@ measured_by_bpm as (
         sum(total_bpm) filter (where is_after) as total_after,
         sum(num_readings) filter (where is_after) as readings_after
     from held
-    group by user_id, workout_id, session_id, start_time, end_time, has_begun_another, bpm, is_during
+    group by user_id, workout_id, session_id, start_time, bpm, is_during
 ),
 
 measured as (
@@ -164,27 +146,57 @@ measured as (
         user_id,
         workout_id,
         session_id,
-        start_time,
-        end_time,
         min(min_bpm) filter (where is_during) as min_bpm,
         sum(total_bpm) filter (where is_during) / sum(num_readings) filter (where is_during) as avg_bpm,
         max(max_bpm) filter (where is_during) as max_bpm,
-        coalesce(sum(num_readings) filter (where is_during), 0) as num_recordings,
-        coalesce(
-            greatest(
-                max(longest_micros) filter (where is_during) / 1000000,
-                {{ seconds_between('start_time', 'min(first_time) filter (where is_during)') }}
-            ),
-            {{ seconds_between('start_time', 'end_time') }}
+        sum(num_readings) filter (where is_during) as num_recordings,
+        greatest(
+            max(longest_micros) filter (where is_during) / 1000000,
+            {{ seconds_between('start_time', 'min(first_time) filter (where is_during)') }}
         ) as longest_gap_seconds,
         array_sort(collect_list(struct(bpm, seconds)) filter (where is_during)) as seconds_at_bpm,
         if(
-            not has_begun_another and sum(readings_at_end) >= 5 and sum(readings_after) >= 5,
+            sum(readings_at_end) >= 5 and sum(readings_after) >= 5,
             sum(total_at_end) / sum(readings_at_end) - sum(total_after) / sum(readings_after),
             null
         ) as recovery_60
     from measured_by_bpm
-    group by user_id, workout_id, session_id, start_time, end_time, has_begun_another
+    group by user_id, workout_id, session_id, start_time
+),
+
+-- During the recovery the user has begun another workout.
+followed as (
+    select distinct
+        sessions.user_id,
+        sessions.workout_id,
+        sessions.session_id
+    from sessions
+    inner join {{ completed }} as later
+        on
+            sessions.user_id = later.user_id
+            and later.start_time between sessions.end_time and sessions.end_time + interval 65 seconds
+            and (sessions.workout_id != later.workout_id or sessions.session_id != later.session_id)
+),
+
+summarised as (
+    select
+        sessions.user_id,
+        sessions.workout_id,
+        sessions.session_id,
+        sessions.start_time,
+        sessions.end_time,
+        measured.min_bpm,
+        measured.avg_bpm,
+        measured.max_bpm,
+        coalesce(measured.num_recordings, 0) as num_recordings,
+        coalesce(
+            measured.longest_gap_seconds, {{ seconds_between('sessions.start_time', 'sessions.end_time') }}
+        ) as longest_gap_seconds,
+        coalesce(measured.seconds_at_bpm, array()) as seconds_at_bpm,
+        if(followed.user_id is null, measured.recovery_60, null) as recovery_60
+    from sessions
+    left join measured using (user_id, workout_id, session_id)
+    left join followed using (user_id, workout_id, session_id)
     {%- if changed_users %}
     union all
     select
@@ -207,16 +219,16 @@ measured as (
 
 aged as (
     select
-        measured.*,
+        summarised.*,
         maxima.bpm as set_hr_max,
-        {{ whole_years('profiles.dob', 'cast(measured.start_time as date)') }} as age
-    from measured
-    left join profiles on measured.user_id = profiles.user_id
+        {{ whole_years('profiles.dob', 'cast(summarised.start_time as date)') }} as age
+    from summarised
+    left join profiles on summarised.user_id = profiles.user_id
     left join maxima
         on
-            measured.user_id = maxima.user_id
-            and cast(measured.start_time as date) >= maxima.valid_from
-            and (maxima.valid_to is null or cast(measured.start_time as date) < maxima.valid_to)
+            summarised.user_id = maxima.user_id
+            and cast(summarised.start_time as date) >= maxima.valid_from
+            and (maxima.valid_to is null or cast(summarised.start_time as date) < maxima.valid_to)
 ),
 
 -- Decimals, so that the bounds of the zones are exact.

@@ -31,6 +31,19 @@
     {% do return(later | selectattr('deletes') | list | length > 0) %}
 {% endmacro %}
 
+{# The values of `key` that a table has lost since version `from`, as a subquery; none if there are none. #}
+{% macro engine_lost_since(relation, key, from) %}
+    {# EXCEPT, unlike NOT IN, takes NULL as a value like any other. #}
+    {% set lost %}(
+        select {{ key }} from {{ engine_change_feed(relation, from, engine_commits(relation)[0].version) }}
+        where _change_type in ('delete', 'update_preimage')
+        except
+        select {{ key }} from {{ relation }}
+    ){% endset %}
+    {% set is_any = engine_deletes_since(relation, from) and run_query('select 1 from ' ~ lost ~ ' limit 1').rows %}
+    {% do return(lost if is_any else none) %}
+{% endmacro %}
+
 {# Read the commits of one table, at least back to version `from`; the newest if it is none. #}
 {% macro engine_history(relation, from) %}
     {% set query = 'describe history ' ~ relation ~ ' limit ' %}

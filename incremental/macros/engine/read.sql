@@ -175,11 +175,19 @@
     {% do return(passed.to if read_now else passed.version) %}
 {% endmacro %}
 
+{# Refuse to build if a dimension has lost keys and the gate does not know: if they returned before it reads the loss,
+   nothing would release the rows that this model drops. #}
+{% macro engine_check_gate() %}
+    {% for table, column in config.meta_get('dimensions', {}).items() if config.meta_get('gate') %}
+        {% if engine_lost_since(ref(table), column, engine_version_of_gate(ref(table))) %}
+            {% do engine_refuse_before_gate('has not read which keys ' ~ engine_name(ref(table)) ~ ' has lost') %}
+        {% endif %}
+    {% endfor %}
+{% endmacro %}
+
 {% macro engine_refuse_before_gate(reason) %}
-    {% set gate = config.meta_get('gate') %}
-    {% do exceptions.raise_compiler_error(
-        gate ~ ' ' ~ reason ~ ': build it first, with dbt build --select ' ~ gate
-    ) %}
+    {% set first = ': build it first, with dbt build --select ' ~ config.meta_get('gate') %}
+    {% do exceptions.raise_compiler_error(config.meta_get('gate') ~ ' ' ~ reason ~ first) %}
 {% endmacro %}
 
 {# Whether a relation is a source. #}

@@ -107,21 +107,44 @@ TOWNS = """
     {%- set touched = touched_slices(['id'], [ref('sales')]) %}
     select id, shop as town from {{ ref('sales') }} where {{ in_slices(touched) }}
 """
+REFERENCES = """
+    version: 2
+    sources:
+      - {name: raw, schema: $schema, tables: [{name: places, identifier: $schema_places}]}
+    models:
+      - name: visits
+        columns:
+          - name: town
+            data_tests:
+              - relationships:
+                  name: visited
+                  arguments: {to: ref('towns'), field: town}
+              - relationships:
+                  name: placed
+                  arguments: {to: "source('raw', 'places')", field: town}
+"""
 VISITS = "{{ config(unique_key=['town']) }} select * from values ('a'), ('b') as visit (town)"
 
 
 @scenario
-def test_a_reference_to_a_column_that_is_no_key_fails_when_the_column_is_updated(
+def test_references_fail_when_the_column_of_a_model_or_a_row_of_a_source_changes(
     project: Scenario,
 ) -> Steps:
+    """The column is no key of the model, so an update may change it."""
+    project.rows(f"create schema if not exists {project.schema} location '{project.schema}'")
+    project.rows("""
+        create table silver.places using delta tblproperties (delta.enableChangeDataFeed = true)
+        as select * from values ('a'), ('b') as place (town)
+    """)
     for name, sql in (("sales", SALES), ("towns", TOWNS), ("visits", VISITS)):
         project.model(name, sql)
-    visited = "{relationships: {name: visited, arguments: {to: ref('towns'), field: town}}}"
-    columns = f"columns: [{{name: town, data_tests: [{visited}]}}]"
-    project.test("visits.yml", f"{{version: 2, models: [{{name: visits, {columns}}}]}}")
-    assert (yield ALL).outcomes["visited"].startswith("pass")
+    project.test("visits.yml", REFERENCES.replace("$schema", project.schema))
+    built = yield ALL
+    assert [built.outcomes[name].split(":")[0] for name in ("visited", "placed")] == ["pass"] * 2
     project.rows("update silver.sales set shop = 'c' where id = 3")
-    assert (yield ALL).outcomes["visited"].startswith("fail")
+    project.rows("delete from silver.places where town = 'b'")
+    built = yield ALL
+    assert [built.outcomes[name].split(":")[0] for name in ("visited", "placed")] == ["fail"] * 2
 
 
 PRICES = """
