@@ -71,6 +71,19 @@ class Scenario(ProjectFolder):
         """Run SQL about silver tables on this scenario's tables."""
         return super().rows(self.named(query))
 
+    def table(self, name: str, query: str) -> None:
+        """Create or replace a table by hand, with a change feed."""
+        super().rows(f"create schema if not exists {self.schema} location '{self.schema}'")
+        followed = "using delta tblproperties (delta.enableChangeDataFeed = true)"
+        self.rows(f"create or replace table silver.{name} {followed} as {query}")
+
+    def source(self, name: str, query: str) -> None:
+        """Create such a table as `source('raw', name)`."""
+        self.table(name, query)
+        table = f"{{name: {name}, identifier: {self.schema}_{name}}}"
+        source = f"{{name: raw, schema: {self.schema}, tables: [{table}]}}"
+        self.write(f"models/{name}.yml", f"sources: [{source}]")
+
     def table_folder(self, table: str) -> Path:
         """Return the folder of one of its tables."""
         return self.lake.settings.lakehouse / self.schema / f"{self.schema}_{table}"

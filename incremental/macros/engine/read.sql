@@ -175,8 +175,10 @@
     {% do return(passed.to if read_now else passed.version) %}
 {% endmacro %}
 
-{# Refuse to build if a dimension has lost keys and the gate does not know: if they returned before it reads the loss,
-   nothing would release the rows that this model drops. #}
+{#
+  Refuse to build the model if a dimension has lost keys and the gate has not read the loss: if they returned before it
+  does, nothing would release the rows that this model drops.
+#}
 {% macro engine_check_gate() %}
     {% for table, column in config.meta_get('dimensions', {}).items() if config.meta_get('gate') %}
         {% if engine_lost_since(ref(table), column, engine_version_of_gate(ref(table))) %}
@@ -185,6 +187,7 @@
     {% endfor %}
 {% endmacro %}
 
+{# Fail with the reason why the gate must be built first, and with the command that builds it. #}
 {% macro engine_refuse_before_gate(reason) %}
     {% set first = ': build it first, with dbt build --select ' ~ config.meta_get('gate') %}
     {% do exceptions.raise_compiler_error(config.meta_get('gate') ~ ' ' ~ reason ~ first) %}

@@ -77,17 +77,21 @@
 {# The SQL of a generic test, with `rows` as its model, and without its `where`. #}
 {% macro engine_test_sql(test, rows) %}
     {% set arguments = {'model': rows} %}
-    {% set tables = test.depends_on.nodes %}
     {% for name, value in test.test_metadata.kwargs.items() if name != 'model' %}
         {% if name == 'to' %}
-            {# Another table than the tested one, or the tested one itself. #}
-            {% set id = (tables | reject('eq', test.attached_node) | list or tables)[0] %}
-            {% set value = (graph.nodes.get(id) or graph.sources[id]).relation_name %}
+            {% set value = engine_parent_of(test).relation_name %}
         {% endif %}
         {% do arguments.update({name: render(value) if value is string else value}) %}
     {% endfor %}
     {% set macros = context[test.test_metadata.namespace] if test.test_metadata.namespace else context %}
     {% do return(macros['test_' ~ test.test_metadata.name](**arguments)) %}
+{% endmacro %}
+
+{# The node that a relationships test refers to: another one than it tests, or the tested one itself. #}
+{% macro engine_parent_of(test) %}
+    {% set tables = test.depends_on.nodes %}
+    {% set id = (tables | reject('eq', test.attached_node) | list or tables)[0] %}
+    {% do return(graph.nodes.get(id) or graph.sources[id]) %}
 {% endmacro %}
 
 {#
@@ -107,13 +111,13 @@
 {# Whether rows may have lost the row to which the current relationships test refers: then all must be tested. #}
 {% macro engine_has_lost_parents() %}
     {% if model.test_metadata.name != 'relationships' %}{% do return(false) %}{% endif %}
-    {% set id = (model.depends_on.nodes | reject('eq', model.attached_node) | list or model.depends_on.nodes)[0] %}
-    {% set node, field = graph.nodes.get(id) or graph.sources[id], model.test_metadata.kwargs.field %}
-    {% set parent = ref(node.name) if id in graph.nodes else source(node.source_name, node.name) %}
+    {% set node, field = engine_parent_of(model), model.test_metadata.kwargs.field %}
+    {% set is_source = node.resource_type == 'source' %}
+    {% set parent = source(node.source_name, node.name) if is_source else ref(node.name) %}
     {# An update may change a column that is no part of the key. #}
     {% set key = ['struct'] + (engine_key(node.config) if node.config.unique_key else []) %}
     {% if modules.re.findall('\\w+', field) | reject('in', key) | list and has_changes(parent) %}
-        {% do return(id in graph.nodes or engine_read().inputs[engine_name(parent)].is_rewritten) %}
+        {% do return(not is_source or engine_read().inputs[engine_name(parent)].is_rewritten) %}
     {% endif %}
     {% do return(lost_keys(parent, field) is not none) %}
 {% endmacro %}

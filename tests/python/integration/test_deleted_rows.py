@@ -46,7 +46,6 @@ def test_rows_deleted_from_bronze_are_gone_everywhere(
     assert not differences(lake.contents(), after)
 
 
-FOLLOWED = "using delta tblproperties (delta.enableChangeDataFeed = true) as"
 SOURCES = """
     sources: [{name: bronze, tables: [{name: registered}, {name: measured}]}]
 """
@@ -74,8 +73,9 @@ def test_rows_that_arrive_with_a_delete_are_kept_and_only_the_deleted_ones_go(
 ) -> None:
     """Whether the row is deleted, or the key to which it refers, also below an ephemeral model."""
     project.rows("create schema bronze")
-    project.rows(f"create table bronze.registered {FOLLOWED} select explode(array(1, 2)) as device")
-    project.rows(f"create table bronze.measured {FOLLOWED} select 1 as id, 1 as device, 1 as sent")
+    followed = "using delta tblproperties (delta.enableChangeDataFeed = true) as select"
+    project.rows(f"create table bronze.registered {followed} explode(array(1, 2)) as device")
+    project.rows(f"create table bronze.measured {followed} 1 as id, 1 as device, 1 as sent")
     project.rows("insert into bronze.measured values (2, 2, 1), (3, 2, 1), (3, 2, 2)")
     project.write("models/bronze.yml", SOURCES)
     project.model("devices", DEVICES)
@@ -132,12 +132,7 @@ def refused(project: Scenario) -> Steps:
 @scenario
 def test_rows_of_a_lost_key_stay_until_the_gate_has_read_the_loss(project: Scenario) -> Steps:
     """Built alone, the model would delete rows that nothing releases if the key returns at once."""
-    project.rows(f"create schema if not exists {project.schema} location '{project.schema}'")
-    values = "select * from values (1, 1), (2, 2) as line (id, device)"
-    project.rows(f"create table silver.lines {FOLLOWED} {values}")
-    lines = f"{{name: lines, identifier: {project.schema}_lines}}"
-    source = f"{{name: raw, schema: {project.schema}, tables: [{lines}]}}"
-    project.write("models/raw.yml", f"sources: [{source}]")
+    project.source("lines", "select * from values (1, 1), (2, 2) as line (id, device)")
     for name, sql in (("known", KNOWN), ("waiting", WAITING), ("admitted", ADMITTED)):
         project.model(name, sql)
     yield ALL
@@ -151,7 +146,7 @@ def test_rows_of_a_lost_key_stay_until_the_gate_has_read_the_loss(project: Scena
     project.rows("insert into silver.known values (1)")
     yield ALL
     assert project.rows(IDS) == [(1,), (2,)]
-    project.rows(f"create or replace table silver.known {FOLLOWED} select 1 as device")
+    project.table("known", "select 1 as device")
     yield from refused(project)
     yield ALL
     assert project.rows("select id from silver.admitted") == [(1,)]
