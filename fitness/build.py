@@ -155,12 +155,14 @@ def whole_layers(result: "dbtRunnerResult") -> list[str]:
 def store_failures(tests: Iterable[str], arguments: Sequence[str]) -> dict[str, str]:
     """Run tests again on whole tables and store the rows that fail; return the tables by test.
 
-    Uses another target folder than the build: `dbt retry` continues from the build's results.
+    Uses another target folder than the build, from whose results `dbt retry` continues; but what
+    the build has parsed is not parsed again.
     """
     from dbt.cli.main import dbtRunner
 
+    parsed = ["--partial-parse-file-path", str(target_folder() / "partial_parse.msgpack")]
     own = ["--target-path", str(target_folder() / "failures"), *where_it_builds(arguments)]
-    command = ["--log-level", "none", "test", "--store-failures", *own, "--select", *tests]
+    command = ["--log-level", "none", "test", "--store-failures", *parsed, *own, "--select", *tests]
     results = results_of(dbtRunner().invoke(command))
     return {r.node.name: f"{r.node.schema}.{r.node.alias}" for r in results if r.status == "fail"}
 

@@ -177,7 +177,7 @@ def run(
     ] = "1h",
     tests: Annotated[
         str, typer.Option(help="With --continuous: how often to test what has changed.")
-    ] = "5m",
+    ] = "10m",
     whole_tests: Annotated[
         str, typer.Option(help="With --continuous: how often to test whole tables.")
     ] = "1d",

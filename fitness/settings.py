@@ -31,7 +31,7 @@ class Rhythm:
     shortest: timedelta
     longest: timedelta
     whole: timedelta = timedelta(days=1)
-    tests: timedelta = timedelta(minutes=5)
+    tests: timedelta = timedelta(minutes=10)
 
 
 def export(settings: Settings) -> None:

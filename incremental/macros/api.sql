@@ -45,7 +45,7 @@
     {% endfor %}
     {% set touched = {'columns': columns, 'filter': 'all'} %}
     {% if engine_is_building() and read.mode == 'changes' %}
-        {% do touched.update(engine_found_slices(columns, news)) %}
+        {% do touched.update(engine_found_slices(columns, news | unique(true) | list)) %}
     {% endif %}
     {% do read.update({'touched': touched, 'sliced': sliced}) %}
     {% do return(touched) %}

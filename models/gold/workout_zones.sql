@@ -4,29 +4,25 @@
 
 {#- completed_workouts has the same rows, but reading them here lets this model run before that table is written. #}
 {%- set completed %}(select * from {{ ref('workout_sessions') }} where state = 'completed'){% endset %}
-{%- set workouts_of_changed_readings %}
+{#- Workouts with a changed reading, or during or shortly after which a changed session began. #}
+{%- set workouts_near_changes %}
     select workout.user_id, workout.workout_id, workout.session_id
     from {{ completed }} as workout
     inner join (
-        select user_id, date_trunc('hour', event_time), min(event_time) as first, max(event_time) as last
+        select user_id, min(event_time) as first, max(event_time) as last
         from {{ changes(ref('heart_rate')) }}
         group by user_id, date_trunc('hour', event_time)
-    ) as reading
-        on workout.user_id = reading.user_id
-        and workout.start_time - interval 10 seconds <= reading.last
-        and workout.end_time + interval 65 seconds >= reading.first
-{%- endset %}
-{%- set workouts_before_changed_ones %}
-    select workout.user_id, workout.workout_id, workout.session_id
-    from {{ completed }} as workout
-    inner join {{ changes(ref('workout_sessions')) }} as later
-        on workout.user_id = later.user_id
-        and later.start_time between workout.end_time and workout.end_time + interval 65 seconds
+        union all
+        select user_id, start_time, start_time from {{ changes(ref('workout_sessions')) }}
+    ) as changed
+        on workout.user_id = changed.user_id
+        and workout.start_time - interval 10 seconds <= changed.last
+        and workout.end_time + interval 65 seconds >= changed.first
 {%- endset %}
 {%- set touched = touched_slices(['user_id', 'workout_id', 'session_id'], [
     ref('workout_sessions'),
-    (ref('workout_sessions'), workouts_before_changed_ones),
-    (ref('heart_rate'), workouts_of_changed_readings),
+    (ref('workout_sessions'), workouts_near_changes),
+    (ref('heart_rate'), workouts_near_changes),
 ]) %}
 {%- set dates_of_workouts %}
     select distinct explode(sequence(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROOT_PROJECT = f"""
 name: fitness
 profile: fitness
+flags: {{send_anonymous_usage_stats: false}}
 macro-paths: [macros, "{PROJECT}/macros", "{PROJECT}/incremental/macros", "{PROJECT}/tests/generic"]
 vars: {{one_build_at_a_time: [local]}}
 on-run-start: "{{{{ engine_start() }}}}"

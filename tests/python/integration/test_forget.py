@@ -1,7 +1,7 @@
 """A person is gone from every table after `fitness forget`, and everybody else is as before."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable
 
 from fitness.build import build
-from fitness.dbt_arguments import EVERYDAY
+from fitness.dbt_arguments import EVERYDAY, UNTESTED
 from fitness.privacy.forget import Forgotten, forget
 from python_ingest.tables import is_table
 from tests.python.forgotten_person import (
@@ -60,7 +60,7 @@ def planted(warm_lake: Lake, saved_lakehouse: Callable[[], Path], secret: None) 
         row = f"select '{user}' as unique_field, 2 as n_records"
         lake.spark.sql(f"create table failures.{name} using delta as {row}")
     before, lines = all_rows(lake), all_lines(lake)
-    return Planted(lake, before, lines, *forgotten(lake, THEY, STRANGER))
+    return Planted(lake, before, lines, *forgotten(lake, UNTESTED, THEY, STRANGER))
 
 
 def all_lines(lake: Lake) -> tuple[Counter[str], Counter[str]]:
@@ -68,12 +68,12 @@ def all_lines(lake: Lake) -> tuple[Counter[str], Counter[str]]:
     return bronze_lines(lake), landed_lines(lake.settings.landing)
 
 
-def forgotten(lake: Lake, *users: int) -> tuple[Forgotten, list[str]]:
-    """Forget users; return what was removed, and what the models logged in the build."""
+def forgotten(lake: Lake, kind: Sequence[str], *users: int) -> tuple[Forgotten, list[str]]:
+    """Forget users; return what was removed, and what the models logged in the build of a kind."""
     messages: list[str] = []
 
     def build_all() -> str:
-        return build(lake.settings, EVERYDAY, on_log=messages.append)
+        return build(lake.settings, kind, on_log=messages.append)
 
     return forget(lake.spark, lake.settings, users, build_all), messages
 
@@ -141,7 +141,7 @@ def test_forgetting_again_changes_nothing_and_all_tables_equal_a_full_refresh(
     lake = planted.lake
     names = [f"bronze.{path.name}" for path in (lake.settings.lakehouse / "bronze").iterdir()]
     versions = {table: lake.version(table) for table in names}
-    again, messages = forgotten(lake, THEY)
+    again, messages = forgotten(lake, EVERYDAY, THEY)
     assert (again.lines, again.rows, again.leftovers) == ({}, {}, {})
     assert {table: lake.version(table) for table in names} == versions
     assert not compared_whole(messages)
@@ -160,6 +160,6 @@ def test_their_lines_that_land_later_are_refused_and_removed_by_the_next_run(
     write_feeds(lake, "replayed", THEIRS)
     assert lake.ingest() == {}
     assert bronze_lines(lake) == before
-    again, _ = forgotten(lake, THEY)
+    again, _ = forgotten(lake, EVERYDAY, THEY)
     assert sum(again.lines.values()) == sum(len(lines) for lines in THEIRS.values())
     assert again.rows == {}
