@@ -69,7 +69,7 @@ def all_lines(lake: Lake) -> tuple[Counter[str], Counter[str]]:
 
 
 def forgotten(lake: Lake, kind: Sequence[str], *users: int) -> tuple[Forgotten, list[str]]:
-    """Forget users; return what was removed, and what the models logged in the build of a kind."""
+    """Forget users and build resources of a kind; return what was removed and what models log."""
     messages: list[str] = []
 
     def build_all() -> str:
